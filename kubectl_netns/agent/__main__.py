@@ -1,0 +1,99 @@
+"""Serve one client over stdin and stdout, as `wire.py` describes, then end.
+
+    python3 -m kubectl_netns.agent [local]
+
+The client's nonce comes back in our HELLO, so that each knows the other. While a question is being answered a thread reads
+the client's pings: when none came for SILENCE seconds, or stdin ended, the client is gone and this process exits, whatever
+it is doing. Meanwhile every ping is passed on to the waiter (`client/waiter.py`), which keeps the pod alive on our behalf.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+import threading
+from typing import BinaryIO
+
+from .. import wire
+from ..errors import ProtocolError
+from ..model import Question
+from .discover import survey
+from .place import HERE, NODE, Place
+
+SILENCE = 25.0
+
+
+def main() -> int:
+    place = HERE if "local" in sys.argv[1:] else NODE
+    # stray prints must not break the frames: whatever a library writes to stdout goes to stderr
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return serve(place, sys.stdin.buffer, replies)
+
+
+def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
+    def write(data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[replies.write(view) :]
+
+    reader, writer = wire.Reader(_read1(requests)), wire.Writer(write)
+    try:
+        hello = _expect(reader, wire.Kind.HELLO)
+        nonce = str(json.loads(hello)["nonce"])
+        writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
+        question = wire.decode(Question, _expect(reader, wire.Kind.QUESTION))
+        threading.Thread(target=_follow, args=(reader, requests, nonce), daemon=True).start()
+        writer.send(wire.Kind.ANSWER, wire.encode(survey(place, question)))
+    except PermissionError as error:
+        writer.send(wire.Kind.ERROR, _error(f"not allowed to enter network namespaces here: {error.strerror}", "permission"))
+    except Exception as error:  # the client must learn of anything that goes wrong here
+        writer.send(wire.Kind.ERROR, _error(f"{type(error).__name__}: {error}", "failure"))
+    writer.end()
+    return 0
+
+
+def _error(message: str, code: str) -> bytes:
+    return json.dumps({"code": code, "message": message}).encode()
+
+
+def _expect(reader: wire.Reader, kind: wire.Kind) -> bytes:
+    received, payload = reader.receive()
+    while received is wire.Kind.PING:
+        received, payload = reader.receive()
+    if received is not kind:
+        raise ProtocolError(f"expected {kind.name}, got {received.name}")
+    return payload
+
+
+def _follow(reader: wire.Reader, requests: BinaryIO, nonce: str) -> None:
+    """Take pings until the client ends or falls silent; then this process has nobody to work for."""
+    waiter = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        while select.select([requests], [], [], SILENCE)[0]:
+            kind, _ = reader.receive()
+            if kind is wire.Kind.END:
+                return
+            try:
+                waiter.sendto(b"+", f"\0kubectl-netns-{nonce}")
+            except OSError:
+                pass  # --local has no waiter
+        os._exit(1)
+    except ProtocolError:
+        os._exit(1)
+
+
+def _read1(stream: BinaryIO):  # type: ignore[no-untyped-def]
+    """Unbuffered reads, so that `select` sees all that is still to come."""
+    descriptor = stream.fileno()
+    return lambda count: os.read(descriptor, count)
+
+
+if __name__ == "__main__":
+    # os._exit, not sys.exit: a thread that still waits for the client must not delay the end
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,82 @@
+"""Open network namespaces and work inside them.
+
+One dedicated thread switches (setns changes only the calling thread), so that the agent's other threads stay in the node's
+namespace. Everything opened is closed: a forgotten descriptor would keep a deleted pod's namespace, and its veth, alive.
+A path is checked after it was opened: where a runtime's mount is not visible, its file is an empty plain one.
+Source: ioctl_ns(2), setns(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+NS_GET_NSTYPE = 0xB703
+CLONE_NEWNET = 0x40000000
+
+Key = tuple[int, int]
+Result = TypeVar("Result")
+
+
+class NotANamespace(Exception):
+    """The file is there, but it is no network namespace (a stale name, a mount not seen from here)."""
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    """A descriptor of the network namespace at `path`. Raises OSError when it is gone, NotANamespace when it is none."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not is_namespace(descriptor):
+            raise NotANamespace(path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_namespace(descriptor: int) -> bool:
+    try:
+        return fcntl.ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError:
+        return False
+
+
+def key_of(descriptor: int) -> Key:
+    """What identifies a namespace: (device, inode). Inodes are reused, so a key is good only while it is held open."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def enter(descriptor: int) -> None:
+    """Move the calling thread into a network namespace. Raises OSError (EPERM without CAP_SYS_ADMIN)."""
+    if hasattr(os, "setns"):  # Python 3.12
+        os.setns(descriptor, CLONE_NEWNET)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(ctypes.c_int(descriptor), ctypes.c_int(CLONE_NEWNET)):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def in_own_thread(work: Callable[[], Result]) -> Result:
+    """Run `work`, which may switch namespaces, in a thread that ends with it, and hand its result or exception on."""
+    outcome: list[Result] = []
+    failure: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # handed on to the caller below
+            failure.append(error)
+
+    thread = threading.Thread(target=body, name="netns-worker", daemon=True)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]

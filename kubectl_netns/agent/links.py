@@ -1,0 +1,213 @@
+"""Links and addresses of the namespace that a Netlink socket is in, as facts; peers are joined later (`peers.py`).
+
+Sources: linux/if_link.h, linux/if_addr.h, linux/if.h; the words are those that iproute2 prints.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections import defaultdict
+from dataclasses import replace
+
+from ..model import Address, Interface, Statistics
+from .netlink import Netlink, attribute, attribute_list, attributes
+
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
+RTM_GETNSID = 90
+
+IFINFOMSG = struct.Struct("=BxHiII")  # family, type, index, flags, change
+IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
+RTGENMSG = struct.Struct("=Bxxx")
+NUMBER = struct.Struct("=I")
+SIGNED = struct.Struct("=i")
+COUNTERS = struct.Struct("=8Q")  # the head of struct rtnl_link_stats64
+CACHEINFO = struct.Struct("=4I")  # preferred, valid, created, updated
+
+IFLA_ADDRESS, IFLA_BROADCAST, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC = 1, 2, 3, 4, 5, 6
+IFLA_MASTER, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_STATS64 = 10, 13, 16, 18, 20, 23
+IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 27, 37, 52, 53
+IFLA_INFO_KIND = 1
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS, IFA_PROTO = 1, 2, 3, 4, 6, 8, 11
+NETNSA_NSID, NETNSA_FD = 1, 3
+
+ARPHRD = {1: "ether", 32: "infiniband", 512: "ppp", 768: "ipip", 769: "tunnel6", 772: "loopback", 776: "sit", 778: "gre",
+          823: "gre6", 65534: "none"}  # fmt: skip
+LINK_FLAGS = ((0x8, "LOOPBACK"), (0x2, "BROADCAST"), (0x10, "POINTOPOINT"), (0x1000, "MULTICAST"), (0x80, "NOARP"),
+              (0x200, "ALLMULTI"), (0x100, "PROMISC"), (0x400, "MASTER"), (0x800, "SLAVE"), (0x4, "DEBUG"),
+              (0x4000, "DYNAMIC"), (0x8000, "AUTOMEDIA"), (0x2000, "PORTSEL"), (0x20, "NOTRAILERS"), (0x1, "UP"),
+              (0x10000, "LOWER_UP"), (0x20000, "DORMANT"), (0x40000, "ECHO"))  # fmt: skip
+IFF_UP, IFF_RUNNING, IFF_LOWER_UP = 0x1, 0x40, 0x10000
+OPERSTATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
+SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+ADDRESS_FLAGS = ((0x80, "permanent"), (0x01, "temporary"), (0x02, "nodad"), (0x04, "optimistic"), (0x08, "dadfailed"),
+                 (0x10, "home"), (0x20, "deprecated"), (0x40, "tentative"), (0x100, "mngtmpaddr"),
+                 (0x200, "noprefixroute"), (0x400, "autojoin"), (0x800, "stable-privacy"))  # fmt: skip
+FAMILIES = {2: "inet", 10: "inet6"}
+PROTOCOLS = {1: "kernel_lo", 2: "kernel_ra", 3: "kernel_ll"}
+FOREVER = 0xFFFFFFFF
+PAIRED = ("veth", "netkit")
+AF_UNSPEC = 0
+
+
+def read_interfaces(netlink: Netlink) -> tuple[Interface, ...]:
+    """Every interface by ifindex, its addresses in the kernel's order. `peer` is None still; names of masters are resolved."""
+    addresses: dict[int, list[Address]] = defaultdict(list)
+    for kind, payload in netlink.dump(RTM_GETADDR, IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0)):
+        if kind == RTM_NEWADDR:
+            index, address = parse_address(payload)
+            if address:
+                addresses[index].append(address)
+    links = [
+        parse_link(payload)
+        for kind, payload in netlink.dump(RTM_GETLINK, IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0))
+        if kind == RTM_NEWLINK
+    ]
+    names = {link.index: link.name for link, _ in links}
+    return tuple(
+        replace(
+            link,
+            addresses=tuple(addresses[link.index]),
+            master=None if master is None else names.get(master, str(master)),
+            parent=_parent(link, names),
+        )
+        for link, master in sorted(links, key=lambda pair: pair[0].index)
+    )
+
+
+def _parent(link: Interface, names: dict[int, str]) -> str | None:
+    """What a vlan, macvlan or ipvlan sits on. In another namespace only its index there is known, written `ifN`."""
+    if link.link_index is None or link.kind in PAIRED or link.link_index in (0, link.index):
+        return None
+    if link.link_nsid is None and link.link_index in names:
+        return names[link.link_index]
+    return f"if{link.link_index}"
+
+
+def parse_link(payload: bytes) -> tuple[Interface, int | None]:
+    """One RTM_NEWLINK → (interface without addresses, ifindex of its master). Raises ValueError when malformed."""
+    if len(payload) < IFINFOMSG.size:
+        raise ValueError("netlink: a link message was cut short")
+    _, arp_type, index, flags, _ = IFINFOMSG.unpack_from(payload)
+    found = attributes(payload, IFINFOMSG.size)
+    info = attributes(found.get(IFLA_LINKINFO, b""))
+    kind = text(info.get(IFLA_INFO_KIND)) or ("loopback" if flags & 0x8 else "physical")
+    operstate = _word(OPERSTATES, found.get(IFLA_OPERSTATE, b"\0")[:1])
+    running = "up" if flags & IFF_UP and flags & IFF_LOWER_UP else "down"
+    # link/none devices carry no address; iproute2 prints none either
+    link_type = ARPHRD.get(arp_type, f"[{arp_type}]")
+    mac = link_address(found.get(IFLA_ADDRESS), link_type)
+    interface = Interface(
+        index=index,
+        name=text(found.get(IFLA_IFNAME)) or f"if{index}",
+        kind=kind,
+        state=running if operstate == "unknown" else operstate,
+        flags=link_flags(flags),
+        mtu=_number(found, IFLA_MTU) or 0,
+        mac=None if link_type == "loopback" else mac,
+        altnames=tuple(
+            name
+            for kind_, value in attribute_list(found.get(IFLA_PROP_LIST, b""))
+            if kind_ == IFLA_ALT_IFNAME and (name := text(value))
+        ),
+        alias=text(found.get(IFLA_IFALIAS)),
+        addresses=(),
+        master=None,
+        parent=None,
+        peer=None,
+        statistics=_statistics(found.get(IFLA_STATS64)),
+        operstate=operstate,
+        link_type=link_type,
+        broadcast=link_address(found.get(IFLA_BROADCAST), link_type),
+        qdisc=text(found.get(IFLA_QDISC)),
+        group=_number(found, IFLA_GROUP) or 0,
+        queue_length=_number(found, IFLA_TXQLEN),
+        link_index=_number(found, IFLA_LINK),
+        link_nsid=_signed(found, IFLA_LINK_NETNSID),
+    )
+    return interface, _number(found, IFLA_MASTER)
+
+
+def parse_address(payload: bytes) -> tuple[int, Address | None]:
+    """One RTM_NEWADDR → (ifindex, address), None for a family that is not IP. Raises ValueError when malformed."""
+    if len(payload) < IFADDRMSG.size:
+        raise ValueError("netlink: an address message was cut short")
+    family, prefix_length, short_flags, scope, index = IFADDRMSG.unpack_from(payload)
+    if family not in FAMILIES:
+        return index, None
+    found = attributes(payload, IFADDRMSG.size)
+    flags = _number(found, IFA_FLAGS)
+    flags = short_flags if flags is None else flags
+    # IFA_LOCAL is the address and IFA_ADDRESS the far end, where the two differ (IPv6 has only IFA_ADDRESS)
+    local = found.get(IFA_LOCAL, found.get(IFA_ADDRESS))
+    if local is None:
+        return index, None
+    far = found.get(IFA_ADDRESS, local)
+    lifetimes = found.get(IFA_CACHEINFO, b"")
+    preferred, valid = CACHEINFO.unpack_from(lifetimes)[:2] if len(lifetimes) >= CACHEINFO.size else (FOREVER, FOREVER)
+    protocol = found.get(IFA_PROTO, b"")
+    return index, Address(
+        family=FAMILIES[family],
+        address=_ip(local),
+        prefix_length=prefix_length,
+        scope=SCOPES.get(scope, str(scope)),
+        peer=None if far == local else _ip(far),
+        broadcast=_ip(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
+        label=text(found.get(IFA_LABEL)),
+        flags=tuple(word for bit, word in ADDRESS_FLAGS if flags & bit),
+        valid_lifetime=None if valid == FOREVER else valid,
+        preferred_lifetime=None if preferred == FOREVER else preferred,
+        protocol=PROTOCOLS.get(protocol[0], str(protocol[0])) if protocol and protocol[0] else None,
+    )
+
+
+def nsid_of(netlink: Netlink, descriptor: int) -> int | None:
+    """The number by which the socket's namespace knows the one behind `descriptor`; None when it has given none."""
+    _, payload = netlink.get(RTM_GETNSID, RTGENMSG.pack(AF_UNSPEC) + attribute(NETNSA_FD, NUMBER.pack(descriptor)))
+    nsid = _signed(attributes(payload, RTGENMSG.size), NETNSA_NSID)
+    return None if nsid is None or nsid < 0 else nsid
+
+
+def link_flags(flags: int) -> tuple[str, ...]:
+    """iproute2's words in iproute2's order; NO-CARRIER when it is up but not running."""
+    words = [word for bit, word in LINK_FLAGS if flags & bit]
+    return tuple(["NO-CARRIER", *words] if flags & IFF_UP and not flags & IFF_RUNNING else words)
+
+
+def link_address(value: bytes | None, link_type: str) -> str | None:
+    """A MAC as aa:bb:…, an IPv4 or IPv6 tunnel's end as an address, None where there is none."""
+    if not value:
+        return None
+    if link_type in ("ipip", "sit", "gre", "tunnel6", "gre6") and len(value) in (4, 16):
+        return _ip(value)
+    return value.hex(":")
+
+
+def text(value: bytes | None) -> str | None:
+    """A C string from the kernel. Bytes that are not UTF-8 survive as surrogates' escapes (\\udcNN), as in file names."""
+    return None if value is None else value.rstrip(b"\0").decode("utf-8", "backslashreplace")
+
+
+def _ip(value: bytes) -> str:
+    return str(ipaddress.ip_address(value))
+
+
+def _word(words: tuple[str, ...], value: bytes) -> str:
+    return words[value[0]] if value and value[0] < len(words) else "unknown"
+
+
+def _number(found: dict[int, bytes], kind: int) -> int | None:
+    value = found.get(kind, b"")
+    return NUMBER.unpack(value)[0] if len(value) == NUMBER.size else None
+
+
+def _signed(found: dict[int, bytes], kind: int) -> int | None:
+    value = found.get(kind, b"")
+    return SIGNED.unpack(value)[0] if len(value) == SIGNED.size else None
+
+
+def _statistics(value: bytes | None) -> Statistics | None:
+    if value is None or len(value) < COUNTERS.size:
+        return None
+    rx_packets, tx_packets, rx_bytes, tx_bytes, rx_errors, tx_errors, rx_dropped, tx_dropped = COUNTERS.unpack_from(value)
+    return Statistics(rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped)

@@ -1,0 +1,123 @@
+"""rtnetlink on a bare socket: send a request, take the messages of its answer, cut them into attributes.
+
+Traps, all measured (kernel 6.18): without NETLINK_GET_STRICT_CHK an address dump silently ignores part of the request; a
+dump's failure arrives in the payload of NLMSG_DONE; NLM_F_DUMP_INTR means that the table changed under the dump, which is
+then worthless and must be read again. A socket belongs for ever to the namespace in which it was opened.
+Sources: linux/netlink.h, linux/rtnetlink.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+
+NLMSG_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+ATTRIBUTE = struct.Struct("=HH")  # length, type
+INTEGER = struct.Struct("=i")
+
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
+NLA_TYPE_MASK = 0x3FFF
+
+SOL_NETLINK, NETLINK_GET_STRICT_CHK = 270, 12
+RECEIVE = 1 << 18
+TRIES = 10
+
+
+class Interrupted(Exception):
+    """The table changed during the dump (NLM_F_DUMP_INTR)."""
+
+
+class Netlink:
+    """A NETLINK_ROUTE socket in the namespace of the thread that makes it. Close it: an open one pins the namespace."""
+
+    def __init__(self, timeout: float = 10.0) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket.settimeout(timeout)
+        self._sequence = 0
+        try:
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+        except OSError:  # before Linux 4.20; what we ask is understood the same way there
+            pass
+
+    def __enter__(self) -> Netlink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
+        """All (type, payload) of a table, read again while it changes under us. Raises OSError with the kernel's errno."""
+        for _ in range(TRIES):
+            try:
+                return list(self._answer(kind, NLM_F_REQUEST | NLM_F_DUMP, body))
+            except Interrupted:
+                continue
+        raise OSError(errno.EAGAIN, f"the kernel's table kept changing during {TRIES} dumps")
+
+    def get(self, kind: int, body: bytes) -> tuple[int, bytes]:
+        """The one (type, payload) that answers a request. Raises OSError with the kernel's errno."""
+        for answer in self._answer(kind, NLM_F_REQUEST, body):
+            return answer
+        raise OSError(errno.ENODATA, "the kernel answered nothing")
+
+    def _answer(self, kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
+        self._sequence += 1
+        header = NLMSG_HEADER.pack(NLMSG_HEADER.size + len(body), kind, flags, self._sequence, 0)
+        self._socket.send(header + body)
+        interrupted = False
+        while True:
+            for message, message_flags, sequence, payload in messages(self._socket.recv(RECEIVE)):
+                if sequence != self._sequence:
+                    continue  # the rest of an answer that was given up
+                interrupted |= bool(message_flags & NLM_F_DUMP_INTR)
+                if message in (NLMSG_ERROR, NLMSG_DONE):
+                    code = INTEGER.unpack_from(payload)[0] if len(payload) >= INTEGER.size else 0
+                    if code:
+                        raise OSError(-code, os.strerror(-code))
+                    if interrupted:
+                        raise Interrupted
+                    return
+                yield message, payload
+                if not flags & NLM_F_DUMP:
+                    return
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Cut one datagram into (type, flags, sequence, payload). Raises ValueError on a length that cannot be."""
+    offset = 0
+    while offset < len(data):
+        if len(data) - offset < NLMSG_HEADER.size:
+            raise ValueError("netlink: a header was cut short")
+        length, kind, flags, sequence, _ = NLMSG_HEADER.unpack_from(data, offset)
+        if not NLMSG_HEADER.size <= length <= len(data) - offset:
+            raise ValueError(f"netlink: a message of {length} bytes in {len(data) - offset}")
+        yield kind, flags, sequence, data[offset + NLMSG_HEADER.size : offset + length]
+        offset += (length + 3) & ~3
+
+
+def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
+    """Attributes from `offset` on, by type without flag bits; of a repeated one the last. Raises ValueError when malformed."""
+    found: dict[int, bytes] = {}
+    for kind, value in attribute_list(data, offset):
+        found[kind] = value
+    return found
+
+
+def attribute_list(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Attributes one by one, for nests in which a type is repeated. Raises ValueError when malformed."""
+    end = len(data)
+    while offset + 4 <= end:
+        length, kind = ATTRIBUTE.unpack_from(data, offset)
+        if not 4 <= length <= end - offset:
+            raise ValueError(f"netlink: an attribute of {length} bytes in {end - offset}")
+        yield kind & NLA_TYPE_MASK, data[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute for a request, padded."""
+    return ATTRIBUTE.pack(4 + len(value), kind) + value + b"\0" * (-len(value) % 4)

@@ -1,0 +1,107 @@
+"""What /proc tells: which processes are in which network namespace, which files are bind mounts of one, whose cgroup is whose.
+
+A process may end between two reads; that is no error. Formats: proc(5), cgroups(7); the cgroup path's shapes are those
+that kubelet's cgroupfs and systemd drivers, Docker, containerd and CRI-O write.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .enter import Key
+from .place import Place
+
+POD_UID = re.compile(r"pod([0-9a-f]{8}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{12})(?![0-9a-f])")
+CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+NSFS_ROOT = re.compile(r"^net:\[(\d+)\]$")
+OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class CgroupOwner:
+    """What a process's cgroup says of it; either may be None. Container IDs have 64 hex digits."""
+
+    pod_uid: str | None
+    container_id: str | None
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A bind mount of a network namespace: its inode, and where it is mounted."""
+
+    inode: int
+    path: str
+
+
+def pids(place: Place) -> list[int]:
+    return sorted(int(name) for name in os.listdir(place.proc) if name.isdigit())
+
+
+def by_namespace(place: Place) -> dict[Key, list[int]]:
+    """The processes in each network namespace, lowest PID first."""
+    found: dict[Key, list[int]] = {}
+    for pid in pids(place):
+        try:
+            status = os.stat(place.process(pid, "ns", "net"))
+        except OSError:
+            continue  # it ended, or it is a zombie
+        found.setdefault((status.st_dev, status.st_ino), []).append(pid)
+    return found
+
+
+def command(place: Place, pid: int) -> str | None:
+    return _read(place.process(pid, "comm"), "").rstrip("\n") or None
+
+
+def arguments(place: Place, pid: int) -> list[str]:
+    return _read(place.process(pid, "cmdline"), "").split("\0")
+
+
+def cgroup_owner(place: Place, pid: int) -> CgroupOwner:
+    return parse_cgroup(_read(place.process(pid, "cgroup"), ""))
+
+
+def mounts(place: Place, pid: int = 1) -> list[Mount]:
+    """The network namespaces that are bind mounted in the mount namespace of `pid`."""
+    return list(parse_mountinfo(_read(place.process(pid, "mountinfo"), "").splitlines()))
+
+
+def parse_cgroup(text: str) -> CgroupOwner:
+    """Search every line, never anchor: kind, systemd and Docker in Docker put all sorts of things in front.
+
+    conmon's cgroup (`crio-conmon-ID.scope`) bears a container's ID, but conmon is on the host.
+    """
+    uid = container = None
+    for line in text.splitlines():
+        path = line.split(":", 2)[-1]
+        if "crio-conmon-" in path:
+            continue
+        if match := POD_UID.search(path):
+            uid = uid or _dashed(match[1])
+        if ids := CONTAINER_ID.findall(path):
+            container = container or ids[-1]
+    return CgroupOwner(uid, container)
+
+
+def parse_mountinfo(lines: Iterable[str]) -> Iterable[Mount]:
+    """The nsfs lines: `ID PARENT MAJ:MIN net:[INODE] MOUNTPOINT OPTIONS … - nsfs nsfs rw`."""
+    for line in lines:
+        fields = line.split(" ")
+        if len(fields) > 4 and (match := NSFS_ROOT.match(fields[3])):
+            yield Mount(int(match[1]), OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4]))
+
+
+def _dashed(uid: str) -> str:
+    digits = uid.replace("-", "").replace("_", "")
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _read(path: str, default: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="backslashreplace") as file:
+            return file.read()
+    except OSError:
+        return default

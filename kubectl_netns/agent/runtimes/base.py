@@ -1,0 +1,49 @@
+"""What every runtime answers: which sandboxes and plain containers are there, whose, where. Kernel facts are not asked here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Protocol
+
+from ...model import Pod, Sandbox
+
+
+class RuntimeUnavailable(Exception):
+    """The runtime did not answer, or not sensibly; the message says which socket and why. The survey goes on without it."""
+
+
+class NotSpoken(RuntimeUnavailable):
+    """Something answers at the socket, but it speaks no CRI (Docker's own containerd)."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Something that the runtime says has a network namespace: a pod's sandbox, or a plain container.
+
+    `path` is the namespace's file on the node, None where the runtime names none (then the PID leads to it).
+    `pod` is None for a plain container, whose name is `container`; `pod.host_network`: it shares the node's own.
+    """
+
+    sandbox: Sandbox
+    pod: Pod | None
+    path: str | None
+    container: str | None = None
+
+
+class Runtime(Protocol):
+    """A container runtime of this node."""
+
+    def holders(self, pods: tuple[Pod, ...] | None) -> list[Holder]:
+        """All of them, or those of the pods wanted. Raises RuntimeUnavailable."""
+        ...
+
+
+def wanted(pod: Pod, pods: tuple[Pod, ...] | None) -> bool:
+    """Whether a runtime's pod is one that was asked for; None asks for all."""
+    return pods is None or any(asked.matches(pod) for asked in pods)
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC."""
+    return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

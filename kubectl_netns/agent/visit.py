@@ -1,0 +1,71 @@
+"""Go into namespaces and bring back what is in them. Everything here runs in the one thread that `enter.in_own_thread` gives.
+
+The host's links are read first: reading them makes the kernel number the namespaces that its veths lead to, and those numbers
+are what `peers.py` compares.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from ..model import Interface
+from .enter import Key, NotANamespace, enter, key_of, opened
+from .links import nsid_of, read_interfaces
+from .netlink import Netlink
+
+GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EINVAL)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One namespace as found. `nsid` is its number on the host, `host_nsid` the host's number in it; None: not numbered."""
+
+    key: Key
+    interfaces: tuple[Interface, ...]
+    nsid: int | None = None
+    host_nsid: int | None = None
+
+
+class Visitor:
+    """Keeps the host's namespace at hand while others are visited."""
+
+    def __init__(self, host_path: str, stack: ExitStack) -> None:
+        self._host = stack.enter_context(opened(host_path))
+        enter(self._host)
+        self._netlink = stack.enter_context(Netlink())
+
+    def host(self) -> Visit:
+        return Visit(key_of(self._host), read_interfaces(self._netlink))
+
+    def visit(self, path: str) -> Visit:
+        """Raises OSError when the namespace is gone or cannot be entered, NotANamespace when the path leads to none."""
+        with opened(path) as descriptor:
+            enter(descriptor)
+            with Netlink() as netlink:
+                interfaces = read_interfaces(netlink)
+                host_nsid = nsid_of(netlink, self._host)
+            return Visit(key_of(descriptor), interfaces, nsid_of(self._netlink, descriptor), host_nsid)
+
+    def number(self, path: str, other: str) -> int | None:
+        """The number by which the namespace at `path` knows the one at `other`; None when it has none, or either is gone."""
+        try:
+            with opened(path) as here, opened(other) as there:
+                enter(here)
+                with Netlink() as netlink:
+                    return nsid_of(netlink, there)
+        except (OSError, NotANamespace):
+            return None
+
+
+def visit_all(visitor: Visitor, paths: Iterable[str]) -> dict[str, Visit | Exception]:
+    """What each path led to, or why it led nowhere."""
+    visits: dict[str, Visit | Exception] = {}
+    for path in paths:
+        try:
+            visits[path] = visitor.visit(path)
+        except (OSError, NotANamespace, ValueError) as error:
+            visits[path] = error
+    return visits

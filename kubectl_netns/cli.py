@@ -1,0 +1,109 @@
+"""The Typer app: the table of verbs, what stands before a verb, and the exit status. Nothing else.
+
+kubectl users write options anywhere (`kubectl netns -n shop web`, `kubectl netns --node a list`), so options before the verb
+are moved behind it, and a first word that is no verb is a pod's name: `arrange` does both before Typer sees the words.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from .commands.console import Console
+from .commands.list import list_
+from .commands.options import bind
+from .commands.show import show
+from .commands.version import version
+from .errors import ExitStatus, Interrupted, NetnsError, UsageError
+
+DEFAULT_VERB = "show"
+VERBS: dict[str, Callable[..., ExitStatus]] = {DEFAULT_VERB: show, "list": list_, "version": version}
+EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
+
+\b
+  kubectl netns web-6d5f -n shop         one pod's namespace, its interfaces and their host side
+  kubectl netns -l app=web -o wide       several pods, with counters
+  kubectl netns --node node-b list       every namespace of a node
+  kubectl netns --local list             this machine, without a cluster
+
+A word that is a verb is the verb; `pod/list` is the pod of that name.
+"""
+
+
+def build(console: Console) -> typer.Typer:
+    app = typer.Typer(
+        help=EXAMPLES, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
+    for name, verb in VERBS.items():
+        app.command(name, hidden=name == DEFAULT_VERB)(bind(verb, console))
+    return app
+
+
+def arrange(words: Sequence[str], group: Any) -> list[str]:
+    """Put the verb first. `group` is the built command, which knows its verbs and which options take a value.
+
+    Everything after `--` is left alone; a word that follows an option which takes a value is that value.
+    """
+    takes_value = {
+        name
+        for verb in group.commands.values()
+        for option in verb.params
+        if not getattr(option, "is_flag", True)
+        for name in option.opts
+    }
+    position = 0
+    while position < len(words) and words[position].startswith("-") and words[position] != "--":
+        position += 2 if words[position] in takes_value else 1
+    before, rest = list(words[:position]), list(words[position:])
+    if rest and rest[0] in group.commands and rest[0] != DEFAULT_VERB:
+        return [rest[0], *before, *rest[1:]]
+    if not rest and (not before or {"-h", "--help"} & set(before)):
+        return before or ["--help"]
+    return [DEFAULT_VERB, *before, *rest]
+
+
+def run(words: Sequence[str], console: Console) -> int:
+    """The exit status. Everything that can be told to a user is told here, in one place."""
+    app = build(console)
+    try:
+        return int(app(arrange(words, typer.main.get_command(app)), prog_name="kubectl netns", standalone_mode=False) or 0)
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except NetnsError as error:
+        console.error(error)
+        return error.status
+    except (KeyboardInterrupt, typer.Abort):
+        console.error(Interrupted("interrupted"))
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        # the reader has gone; nothing that Python still flushes may complain of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitStatus.ANSWERED
+    except Exception as error:
+        if hasattr(error, "format_message"):  # Typer's usage errors, whichever click it carries
+            console.error(UsageError(error.format_message(), "see `kubectl netns --help`"))
+            return ExitStatus.USAGE
+        if "KUBECTL_NETNS_TRACEBACK" in os.environ:
+            raise
+        hint = "this is a bug; with KUBECTL_NETNS_TRACEBACK=1 it tells where"
+        console.error(NetnsError(f"{type(error).__name__}: {error}", hint))
+        return ExitStatus.FAILURE
+
+
+def interrupt(number: int, _frame: object) -> None:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does: through its clean-up, and once only."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    raise Interrupted(f"interrupted by {signal.Signals(number).name}")
+
+
+def main() -> None:
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, interrupt)
+    sys.exit(run(sys.argv[1:], Console()))

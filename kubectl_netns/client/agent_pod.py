@@ -1,0 +1,196 @@
+"""The agent pod's life: made by `kubectl debug`, waited for, and deleted in any case.
+
+It is known as ours by three things together: the name that kubectl printed, the nonce among its container's arguments, and
+the UID that goes with both. Nothing else is ever deleted. Traps: kubectl prints the name *before* it creates the pod, so an
+interrupted kubectl leaves it open whether there is one; kubectl never deletes it and would wait without limit.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import KubectlError, NetnsError, NodeError, RefusedError
+from . import kubectl as kubectl_module
+from .cluster import Cluster, Object
+from .kubectl import Kubectl
+
+CONTAINER = "netns-agent"
+PROFILE = "sysadmin"
+LIFETIME = 900
+CREATING = re.compile(r"pod (\S+) with container")
+PULL_FAILURES = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
+START_FAILURES = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
+NO_PYTHON = ("executable file not found", "no such file or directory")
+KUBELET_SILENT = 15.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How an agent pod is made."""
+
+    image: str
+    namespace: str
+    timeout: float
+
+
+class AgentPod:
+    """One agent pod on one node. `start` in any thread; `close` in any other, at any time, and more than once."""
+
+    def __init__(self, cluster: Cluster, kubectl: Kubectl, node: str, spec: Spec, nonce: str) -> None:
+        self._cluster = cluster
+        self._kubectl = kubectl
+        self._node = node
+        self._spec = spec
+        self._nonce = nonce
+        self._creating: subprocess.Popen[str] | None = None
+        self._name: str | None = None
+        self._uid: str | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def start(self, progress: Progress) -> None:
+        """Make the pod and wait until its container runs. Raises NetnsError with what went wrong on the way."""
+        deadline = time.monotonic() + self._spec.timeout
+        progress(f"starting the agent on {self._node}")
+        self._create(deadline)
+        self._wait(deadline, progress)
+
+    def exec_command(self, *words: str) -> list[str]:
+        """The command line that runs something in the pod's container with stdin."""
+        assert self._name
+        options = ("-i", "-q", "-n", self._spec.namespace, self._name, "-c", CONTAINER)
+        return self._kubectl.command("exec", *options, "--", *words)
+
+    def close(self) -> None:
+        """Delete the pod, if it was made. Raises NetnsError only when it could not be deleted."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._creating and self._creating.poll() is None:
+                self._creating.kill()
+                self._creating.wait()
+            if self._creating is None:
+                return
+        for pod in self._ours():
+            self._cluster.delete_pod(self._spec.namespace, pod["metadata"]["name"], pod["metadata"]["uid"])
+
+    def _ours(self) -> list[Object]:
+        """The pod, if there is one. Found by name and nonce while its UID has not been seen."""
+        if self._name and self._uid:
+            return [{"metadata": {"name": self._name, "uid": self._uid}}]
+        pods = self._cluster.pods(self._spec.namespace, fieldSelector=f"spec.nodeName={self._node}")
+        return [pod for pod in pods if is_agent(pod) and self._nonce in pod["spec"]["containers"][0].get("args", [])]
+
+    def _create(self, deadline: float) -> None:
+        waiter = Path(__file__).with_name("waiter.py").read_text()
+        with self._lock:
+            if self._closed:
+                raise NetnsError("interrupted")
+            self._creating = self._kubectl.start(
+                "debug", f"node/{self._node}", f"--profile={PROFILE}", f"--image={self._spec.image}",
+                f"--container={CONTAINER}", f"--namespace={self._spec.namespace}",
+                "--", "python3", "-c", waiter, self._nonce, str(LIFETIME),
+            )  # fmt: skip
+        try:
+            stdout, stderr = self._creating.communicate(timeout=max(1.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise KubectlError(f"`kubectl debug` did not end within {self._spec.timeout:.0f} s") from error
+        if self._creating.returncode:
+            raise explain_refusal(stderr.strip(), self._spec.namespace)
+        match = CREATING.search(stdout)
+        if match is None:
+            raise KubectlError(f"`kubectl debug` did not say which pod it made: {stdout.strip() or stderr.strip()!r}")
+        self._name = match[1]
+
+    def _wait(self, deadline: float, progress: Progress) -> None:
+        """Follow the pod until it runs. Whatever cannot get better by waiting ends it at once."""
+        assert self._name
+        heard = time.monotonic()
+        pulls = 0
+        while (left := deadline - time.monotonic()) > 0:
+            for pod in self._cluster.watch_pod(self._spec.namespace, self._name, min(left, KUBELET_SILENT)):
+                self._uid = self._uid or pod["metadata"]["uid"]
+                if pod["status"].get("containerStatuses") or pod["status"].get("startTime"):
+                    heard = time.monotonic()
+                stage = stage_of(pod)
+                if isinstance(stage, str):
+                    progress(f"{stage} on {self._node}")
+                elif isinstance(stage, NetnsError):
+                    pulls += stage_reason(pod) == "ErrImagePull"
+                    if stage_reason(pod) != "ErrImagePull" or pulls > 1:
+                        raise stage
+                else:
+                    return
+            if time.monotonic() - heard >= KUBELET_SILENT and not pulls:
+                raise NodeError(
+                    f"node {self._node} does not answer: its kubelet did nothing about the agent pod for {KUBELET_SILENT:.0f} s",
+                    f"see `kubectl describe node {self._node}`",
+                )
+        raise NodeError(
+            f"the agent did not start on {self._node} within {self._spec.timeout:.0f} s", "give it longer with --timeout"
+        )
+
+
+def is_agent(pod: Object) -> bool:
+    """Whether a pod was made by this tool: its name is kubectl debug's, its container's ours."""
+    containers = pod["spec"]["containers"]
+    return pod["metadata"]["name"].startswith("node-debugger-") and [one["name"] for one in containers] == [CONTAINER]
+
+
+def _container(pod: Object) -> Object:
+    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
+    return statuses[0].get("state") or {}
+
+
+def stage_reason(pod: Object) -> str:
+    state = _container(pod)
+    return str(next((detail.get("reason", "") for detail in state.values() if detail), ""))
+
+
+def stage_of(pod: Object) -> str | NetnsError | None:
+    """How far a pod is: None it runs, words while it is on its way, an error when it will not run."""
+    state = _container(pod)
+    image = pod["spec"]["containers"][0]["image"]
+    if state.get("running"):
+        return None
+    waiting = state.get("waiting") or {}
+    ended = state.get("terminated") or {}
+    reason = stage_reason(pod)
+    message = " ".join(str(waiting.get("message") or ended.get("message") or "").split())
+    if reason in PULL_FAILURES:
+        hint = "name another image that has python3, or a mirror of it, with --image or KUBECTL_NETNS_IMAGE"
+        return NodeError(f"the image {image} cannot be pulled on the node: {message or reason}", hint)
+    if any(sign in message for sign in NO_PYTHON) and "python3" in message:
+        return NodeError(f"the image {image} has no python3", "name one that has with --image or KUBECTL_NETNS_IMAGE")
+    if "exec format error" in message:
+        return NodeError(f"the image {image} is for another architecture than the node", "choose another with --image")
+    if pod["metadata"].get("deletionTimestamp"):
+        return NodeError("somebody deleted the agent pod while it was starting")
+    if reason in START_FAILURES or ended or pod["status"].get("phase") in ("Failed", "Succeeded"):
+        why = message or reason or str(pod["status"].get("message") or pod["status"].get("reason"))
+        return NodeError(f"the agent's container did not start: {why}")
+    return "creating the agent's container" if pod["status"].get("startTime") else "waiting for the kubelet"
+
+
+def explain_refusal(stderr: str, namespace: str) -> NetnsError:
+    """What `kubectl debug` complained of, in terms of what to do next. Texts: FACTS of kubectl 1.2x–1.3x and the admission plug-ins."""
+    text = stderr.removeprefix("error: ").removeprefix("Error from server (Forbidden): ")
+    if kubectl_module.too_old(stderr):
+        return KubectlError(f"this kubectl is too old: {text}", kubectl_module.OLD)
+    if "violates PodSecurity" in stderr:
+        hint = f"use a namespace labelled pod-security.kubernetes.io/enforce=privileged: --agent-namespace (now {namespace})"
+        return RefusedError(f"Pod Security does not allow the agent pod: {text}", hint)
+    if "orbidden" in stderr or "denied" in stderr:
+        return RefusedError(f"the cluster refused the agent pod: {text}", "ask for the role in the README")
+    if "exceeded quota" in stderr or "failed quota" in stderr:
+        return RefusedError(f"a quota does not allow the agent pod: {text}", "choose another namespace with --agent-namespace")
+    return KubectlError(f"`kubectl debug` failed: {text}")

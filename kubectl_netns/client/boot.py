@@ -1,0 +1,23 @@
+"""The agent's first words. Sent as text to `python3 -c`, arguments: the bundle's length, then the agent's own arguments.
+
+Takes the zipped bundle from stdin into memory (never to a disk), puts it first on the import path, and runs the agent in it.
+Must be understood by every Python 3, so that one that is too old can say so.
+"""
+
+import os
+import runpy
+import sys
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 10):
+        sys.exit("kubectl-netns: the image has Python %d.%d, the agent needs 3.10 or newer" % sys.version_info[:2])
+    length = int(sys.argv.pop(1))
+    memory = os.memfd_create("kubectl-netns")
+    while length:
+        chunk = os.read(0, min(length, 1 << 20))
+        if not chunk:
+            sys.exit("kubectl-netns: the bundle was cut short")
+        os.write(memory, chunk)
+        length -= len(chunk)
+    sys.path.insert(0, "/proc/self/fd/%d" % memory)
+    runpy.run_module("kubectl_netns.agent", run_name="__main__", alter_sys=True)

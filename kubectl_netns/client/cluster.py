@@ -1,0 +1,196 @@
+"""What is asked of the API server. The only user of `kubernetes`.
+
+The package reads kubeconfigs (contexts, certificates, tokens, credential plug-ins) and sets up TLS; the requests themselves
+go out as plain JSON, because its model classes cost most of a second to import. The import happens in `connect`, not before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ..errors import ClusterError, NetnsError, NotFoundError, RefusedError
+from .kubectl import Connection
+
+Object = dict[str, Any]
+PAGE = 500
+CONNECT_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """An HTTP status of 400 or more, as the API server's Status object explains it."""
+
+    status: int
+    message: str
+
+
+class Cluster:
+    """One API server. Every method raises NetnsError when it cannot be reached or refuses, and gives plain JSON objects."""
+
+    def __init__(self, http: Any, host: str, headers: dict[str, str], namespace: str, timeout: float) -> None:
+        self._http = http
+        self._host = host
+        self._headers = headers
+        self._timeout = timeout
+        self.namespace = namespace
+
+    def pod(self, namespace: str, name: str) -> Object:
+        try:
+            return self._get(_pods(namespace, name))
+        except Refused as error:
+            if error.status == 404:
+                hint = f"see `kubectl get pods -n {namespace}`; another namespace is chosen with -n"
+                raise NotFoundError(f'no pod "{name}" in namespace "{namespace}"', hint) from error
+            raise _explained(error, f"get pod {namespace}/{name}") from error
+
+    def pods(self, namespace: str | None, **selectors: str) -> Iterator[Object]:
+        """Pods of one namespace or of all (None), by fieldSelector or labelSelector, read in pages."""
+        query = {"limit": str(PAGE), **selectors}
+        path = _pods(namespace) if namespace else "/api/v1/pods"
+        while True:
+            try:
+                page = self._get(path, query)
+            except Refused as error:
+                raise _explained(error, "list pods") from error
+            yield from page.get("items", [])
+            if not (following := page.get("metadata", {}).get("continue")):
+                return
+            query["continue"] = following
+
+    def node(self, name: str) -> Object:
+        try:
+            return self._get(f"/api/v1/nodes/{quote(name, safe='')}")
+        except Refused as error:
+            if error.status == 404:
+                raise NotFoundError(f'no node "{name}"', "see `kubectl get nodes`") from error
+            raise _explained(error, f"get node {name}") from error
+
+    def watch_pod(self, namespace: str, name: str, seconds: float) -> Iterator[Object]:
+        """The pod now (where it exists), and again at each change, for at most so many seconds."""
+        query = {"fieldSelector": f"metadata.name={name}", "watch": "1", "timeoutSeconds": str(max(1, int(seconds)))}
+        try:
+            reply = self._request("GET", _pods(namespace), query, stream=True, timeout=seconds + 1)
+        except Refused as error:
+            raise _explained(error, f"watch pod {namespace}/{name}") from error
+        try:
+            for line in _lines(reply):
+                event = json.loads(line)
+                if event.get("type") in ("ADDED", "MODIFIED", "DELETED"):
+                    yield event["object"]
+        except (OSError, ValueError, self._errors()) as error:
+            raise ClusterError(f"watching pod {namespace}/{name} broke off: {error}") from error
+        finally:
+            reply.close()
+
+    def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Delete at once the pod that has this UID; that it is gone, or another by now, is no error."""
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
+        try:
+            self._request("DELETE", _pods(namespace, name), body=body).read()
+        except Refused as error:
+            if error.status not in (404, 409):
+                raise _explained(error, f"delete pod {namespace}/{name}") from error
+
+    def _get(self, path: str, query: dict[str, str] | None = None) -> Object:
+        reply = self._request("GET", path, query)
+        try:
+            value = json.loads(reply.data)
+        except ValueError as error:
+            raise ClusterError(f"{self._host} answered something that is not JSON: is it a Kubernetes API server?") from error
+        return value
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: Object | None = None,
+        stream: bool = False,
+        timeout: float | None = None,
+    ) -> Any:
+        import urllib3
+
+        try:
+            reply = self._http.request(
+                method,
+                self._host + path + (f"?{urlencode(query)}" if query else ""),
+                body=json.dumps(body) if body else None,
+                headers={**self._headers, "Accept": "application/json", "Content-Type": "application/json"},
+                preload_content=not stream,
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout or self._timeout),
+                retries=urllib3.Retry(connect=1, read=0, redirect=0, other=0),
+            )
+        except self._errors() as error:
+            hint = "check the address and the network, or choose another cluster with --context"
+            raise ClusterError(f"the cluster at {self._host} cannot be reached: {_reason(error)}", hint) from error
+        if reply.status >= 400:
+            raise Refused(reply.status, _message(reply.read(1 << 16) if stream else reply.data))
+        return reply
+
+    @staticmethod
+    def _errors() -> type[Exception]:
+        import urllib3
+
+        return urllib3.exceptions.HTTPError
+
+
+def connect(connection: Connection, timeout: float) -> Cluster:
+    """Read the kubeconfig as kubectl does. Raises ClusterError when there is none, or it is unusable."""
+    from kubernetes import config
+    from kubernetes.client.api_client import ApiClient
+    from kubernetes.client.configuration import Configuration
+
+    configuration = Configuration()
+    try:
+        config.load_kube_config(connection.kubeconfig, connection.context, client_configuration=configuration)
+        _, current = config.list_kube_config_contexts(connection.kubeconfig)
+        if connection.context:
+            contexts, _ = config.list_kube_config_contexts(connection.kubeconfig)
+            current = next(one for one in contexts if one["name"] == connection.context)
+    except config.ConfigException as error:
+        hint = "name one with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` lists the contexts of the current one"
+        raise ClusterError(f"no usable kubeconfig: {error}", hint) from error
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"no usable kubeconfig: {error}") from error
+    headers = {one["key"]: one["value"] for one in configuration.auth_settings().values() if one["in"] == "header"}
+    http = ApiClient(configuration).rest_client.pool_manager
+    namespace = connection.namespace or current.get("context", {}).get("namespace") or "default"
+    return Cluster(http, configuration.host.rstrip("/"), headers, namespace, timeout)
+
+
+def _pods(namespace: str, name: str = "") -> str:
+    path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
+    return f"{path}/{quote(name, safe='')}" if name else path
+
+
+def _lines(reply: Any) -> Iterator[bytes]:
+    rest = b""
+    for chunk in reply.stream(1 << 16, decode_content=True):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from filter(None, lines)
+
+
+def _message(data: bytes) -> str:
+    try:
+        return str(json.loads(data)["message"])
+    except (ValueError, KeyError, TypeError):
+        return data[:200].decode(errors="replace").strip()
+
+
+def _reason(error: Exception) -> str:
+    """urllib3 wraps the cause in layers: the innermost says what happened."""
+    reason: object = getattr(error, "reason", None) or error
+    text = str(reason)
+    return text.rpartition(": ")[2] if "object at 0x" in text else text
+
+
+def _explained(error: Refused, what: str) -> NetnsError:
+    if error.status == 401:
+        return RefusedError(f"the cluster does not know you: {error.message}", "your kubeconfig's credentials may have expired")
+    if error.status == 403:
+        return RefusedError(f"the cluster does not let you {what}: {error.message}", "ask for the role in the README")
+    return ClusterError(f"the cluster could not {what}: {error.message} (HTTP status {error.status})")

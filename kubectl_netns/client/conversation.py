@@ -1,0 +1,163 @@
+"""Talk with an agent whose stdin and stdout are a child process's pipes: kubectl exec's, or the agent's own with --local.
+
+One loop both writes and reads, so that neither side can block the other, and every wait has an end. A ping goes out every
+PING seconds while the answer is awaited: without pings the agent ends itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+
+from .. import wire
+from ..errors import NetnsError, NodeError, ProtocolError
+from ..model import Answer, Question
+
+PING = 5.0
+
+
+@dataclass(frozen=True)
+class Silent(Exception):
+    """The other side ended, or fell silent, without saying anything; `stderr` is what its process complained of."""
+
+    stderr: str
+    timed_out: bool = False
+
+
+def ask(command: list[str], bundle: bytes, nonce: str, question: Question, timeout: float) -> Answer:
+    """Run `command`, feed it the bundle and the question, and give its answer. Raises NetnsError, or Silent."""
+    with tempfile.TemporaryFile() as complaints, _Child(command, complaints, time.monotonic() + timeout) as child:
+        writer = wire.Writer(child.put)
+        child.put(bundle)
+        writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
+        writer.send(wire.Kind.QUESTION, wire.encode(question))
+        child.ping = lambda: writer.send(wire.Kind.PING)
+        reader = wire.Reader(child.take)
+        try:
+            answer = _receive(reader, nonce)
+        except (ProtocolError, BrokenPipeError, TimeoutError) as error:
+            if child.received and not isinstance(error, TimeoutError):
+                raise
+            child.end()
+            complaints.seek(0)
+            raise Silent(complaints.read(1 << 16).decode(errors="replace").strip(), isinstance(error, TimeoutError)) from error
+        child.ping = lambda: None
+        writer.end()
+        child.flush()
+        return answer
+
+
+def _receive(reader: wire.Reader, nonce: str) -> Answer:
+    hello = _json(_expect(reader, wire.Kind.HELLO))
+    if hello.get("nonce") != nonce:
+        raise ProtocolError("something else than our agent answered: its nonce is not ours")
+    if hello.get("version") != wire.VERSION:
+        raise ProtocolError(f"the agent speaks version {hello.get('version')!r}, this client {wire.VERSION}")
+    kind, payload = reader.receive()
+    if kind is wire.Kind.ERROR:
+        _expect(reader, wire.Kind.END)
+        raise _failure(_json(payload))
+    if kind is not wire.Kind.ANSWER:
+        raise ProtocolError(f"the agent sent {kind.name} where its answer should be")
+    _expect(reader, wire.Kind.END)
+    return wire.decode(Answer, payload)
+
+
+def _failure(error: dict[str, object]) -> NetnsError:
+    message = f"the agent failed: {error.get('message')}"
+    if error.get("code") == "permission":
+        return NodeError(message, "entering namespaces needs root (CAP_SYS_ADMIN and CAP_SYS_PTRACE)")
+    return NetnsError(message)
+
+
+def _expect(reader: wire.Reader, kind: wire.Kind) -> bytes:
+    received, payload = reader.receive()
+    if received is not kind:
+        raise ProtocolError(f"the agent sent {received.name} where {kind.name} should be")
+    return payload
+
+
+def _json(payload: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(payload)
+    except ValueError as error:
+        raise ProtocolError(f"the agent sent something that is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ProtocolError("the agent sent JSON of an unexpected shape")
+    return value
+
+
+class _Child:
+    """A child process with non-blocking pipes. It is ended, and waited for, in any case."""
+
+    def __init__(self, command: list[str], stderr: object, deadline: float) -> None:
+        # a session of its own: a Ctrl-C on the terminal is ours to handle, in order
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True  # type: ignore[arg-type]
+        )
+        assert self._process.stdin and self._process.stdout
+        self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._stdin, False)
+        self._deadline = deadline
+        self._pending = bytearray()
+        self.received = False
+        self.ping = lambda: None
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def put(self, data: bytes) -> None:
+        self._pending += data
+
+    def take(self, count: int) -> bytes:
+        """At most `count` bytes, b"" at the end. Raises TimeoutError past the deadline."""
+        while True:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            writable = [self._stdin] if self._pending else []
+            ready, ready_to_write, _ = select.select([self._stdout], writable, [], min(PING, left))
+            if ready_to_write:
+                self._write()
+            if ready:
+                data = os.read(self._stdout, count)
+                self.received |= bool(data)
+                return data
+            if not ready_to_write:
+                self.ping()
+
+    def flush(self) -> None:
+        """Say good-bye if the other side still listens; it is no failure if not."""
+        try:
+            self._write()
+        except OSError:
+            pass
+
+    def _write(self) -> None:
+        try:
+            del self._pending[: os.write(self._stdin, memoryview(self._pending)[: 1 << 16].tobytes())]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self._pending.clear()  # it ended: reading tells the rest
+
+    def end(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        for pipe in (self._process.stdin, self._process.stdout):
+            try:
+                pipe.close()
+            except OSError:
+                pass
+        try:
+            self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,65 @@
+"""Run kubectl. The only module that does; everything else that is asked of a cluster goes through `cluster.py`.
+
+kubectl knows ways to debug and to stream (SPDY, WebSockets, proxies, credential plug-ins) that the Python client does not.
+Its words are matched in English, so its locale is fixed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from ..errors import KubectlError
+
+OLD = "kubectl 1.30 or newer is needed, for `kubectl debug --profile=sysadmin`"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Which cluster, as the user named it: handed to the Python client and on to kubectl alike."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+
+    def flags(self) -> list[str]:
+        """As kubectl takes them; the namespace is not among them, since each call has its own."""
+        named = (("--kubeconfig", self.kubeconfig), ("--context", self.context))
+        return [f"{flag}={value}" for flag, value in named if value is not None]
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    path: str
+    connection: Connection
+
+    def command(self, *words: str) -> list[str]:
+        return [self.path, *self.connection.flags(), *words]
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """kubectl in a session of its own, so that a Ctrl-C on the terminal reaches only us."""
+        return subprocess.Popen(
+            self.command(*words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**os.environ, "LC_ALL": "C"},
+            start_new_session=True,
+        )
+
+
+def find(connection: Connection) -> Kubectl:
+    """kubectl says which binary called us (KUBECTL_PATH, since 1.37); else the one on PATH. Raises KubectlError."""
+    path = os.environ.get("KUBECTL_PATH") or shutil.which("kubectl")
+    if path is None:
+        raise KubectlError("kubectl was not found on PATH", f"install it; {OLD}")
+    return Kubectl(path, connection)
+
+
+def too_old(stderr: str) -> bool:
+    """Whether kubectl's complaint means that it does not know the profile (before 1.30) or the flag (before 1.27)."""
+    return "unknown profile" in stderr or "unknown flag: --profile" in stderr

@@ -1,0 +1,107 @@
+"""A node to ask: one in a cluster, through an agent pod, or this machine itself. Both answer the same question the same way."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import NodeError, ProtocolError
+from ..model import Answer, Question
+from . import bundle, conversation
+from .agent_pod import AgentPod, Progress, Spec
+from .cluster import Cluster, Object
+from .kubectl import Kubectl
+
+
+class Node(Protocol):
+    name: str
+
+    def ask(self, question: Question, progress: Progress) -> Answer:
+        """Raises NetnsError."""
+        ...
+
+    def close(self) -> None:
+        """End and remove whatever was started for this node. May be called from any thread, while `ask` runs, and again."""
+        ...
+
+
+class ClusterNode:
+    """Implements Node through an agent pod."""
+
+    def __init__(self, cluster: Cluster, kubectl: Kubectl, node: Object, spec: Spec) -> None:
+        self.name: str = node["metadata"]["name"]
+        self._nonce = secrets.token_hex(16)
+        self._timeout = spec.timeout
+        self._runtime: str = node["status"]["nodeInfo"]["containerRuntimeVersion"].partition("://")[0]
+        self._pod = AgentPod(cluster, kubectl, self.name, spec, self._nonce)
+
+    def ask(self, question: Question, progress: Progress) -> Answer:
+        packed: list[bytes] = []
+        # the bundle is made while the node starts the pod: both take their time
+        packing = threading.Thread(target=lambda: packed.append(bundle.build(self._runtime)), daemon=True)
+        packing.start()
+        self._pod.start(progress)
+        packing.join()
+        progress(f"reading the namespaces of {self.name}")
+        command = self._pod.exec_command(*_boot("python3", packed[0]))
+        asked = Question(question.pods, self._runtime)
+        try:
+            return conversation.ask(command, packed[0], self._nonce, asked, self._timeout)
+        except conversation.Silent as silent:
+            raise _silence(silent, self.name, self._timeout) from silent
+
+    def close(self) -> None:
+        self._pod.close()
+
+
+class LocalNode:
+    """Implements Node for this machine: the same bundle, run by this Python in a process of its own."""
+
+    name = "this machine"
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+
+    def ask(self, question: Question, progress: Progress) -> Answer:
+        packed = bundle.build(None)
+        command = _boot(sys.executable, packed, "local")
+        try:
+            return conversation.ask(command, packed, secrets.token_hex(16), question, self._timeout)
+        except conversation.Silent as silent:
+            raise _silence(silent, self.name, self._timeout) from silent
+
+    def close(self) -> None:
+        """The child process ends with the conversation."""
+
+
+def _boot(python: str, packed: bytes, *words: str) -> list[str]:
+    # -W ignore: requests warns when it finds no character-set detector, which a Docker socket never needs
+    boot = Path(__file__).with_name("boot.py").read_text()
+    return [python, "-W", "ignore", "-c", boot, str(len(packed)), *words]
+
+
+def _silence(silent: conversation.Silent, name: str, timeout: float) -> Exception:
+    if silent.timed_out:
+        return NodeError(f"the agent on {name} did not answer within {timeout:.0f} s", "give it longer with --timeout")
+    if silent.stderr.startswith("kubectl-netns: "):
+        first = silent.stderr.removeprefix("kubectl-netns: ").splitlines()[0]
+        return NodeError(first, "name another image with --image or KUBECTL_NETNS_IMAGE")
+    return ProtocolError(f"the agent on {name} ended without an answer: {silent.stderr or 'it said nothing'}")
+
+
+def refuse_unusable(node: Object) -> None:
+    """Raises NodeError for a node that could never run the agent, before anything is made on it."""
+    name = node["metadata"]["name"]
+    labels = node["metadata"].get("labels") or {}
+    system = node["status"]["nodeInfo"].get("operatingSystem", "linux")
+    if system != "linux" or labels.get("kubernetes.io/os", "linux") != "linux":
+        raise NodeError(f"node {name} runs {system}: network namespaces are Linux's")
+    if labels.get("type") == "virtual-kubelet" or labels.get("eks.amazonaws.com/compute-type") == "fargate":
+        raise NodeError(f"node {name} is virtual: it cannot run the agent's privileged pod")
+    for condition in node["status"].get("conditions", []):
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            why = condition.get("message") or condition.get("reason") or condition["status"]
+            raise NodeError(f"node {name} is not ready: {why}", f"see `kubectl describe node {name}`")

@@ -1,0 +1,176 @@
+"""The story. Which nodes must be asked, what each is asked, and how its answer is joined with what the API server knows.
+
+    pods     words → targets (pod, node)  → one question per node, all nodes at once → items in the order of the words
+    nodes    names → every namespace of each, its pods completed by the API server's facts
+
+The API server says who, the kernel says what; where the two disagree the item carries a warning. A node, or a pod, that
+cannot be had does not spoil the others: its error is in the report, beside what was found.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from ..errors import NetnsError, NotFoundError
+from ..model import Answer, NetworkNamespace, Pod, Question, Warning
+from . import targets
+from .agent_pod import Progress, Spec
+from .cluster import Cluster
+from .kubectl import Kubectl
+from .nodes import ClusterNode, LocalNode, Node, refuse_unusable
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, what was not, and what the nodes warned of that concerns no single namespace."""
+
+    items: tuple[NetworkNamespace, ...]
+    errors: tuple[NetnsError, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How nodes of a cluster are reached."""
+
+    cluster: Cluster
+    kubectl: Kubectl
+    spec: Spec
+    progress: Progress
+
+
+def pods(reach: Reach, words: Iterable[str], selector: str | None) -> Report:
+    wanted: list[targets.Target] = []
+    errors: list[NetnsError] = []
+    finders: list[Callable[[], targets.Target]] = [
+        lambda word=word: targets.find(reach.cluster, reach.kubectl, word) for word in words  # type: ignore[misc]
+    ]
+    if selector is not None:
+        selected = targets.select(reach.cluster, selector)
+        finders += [lambda pod=pod: targets.target(pod) for pod in selected]  # type: ignore[misc]
+    for find in finders:
+        try:
+            target = find()
+            if target not in wanted:
+                wanted.append(target)
+        except NetnsError as error:
+            errors.append(error)
+    per_node: dict[str, list[Pod]] = {}
+    for target in wanted:
+        per_node.setdefault(target.node, []).append(target.pod)
+    asked = {name: Question(tuple(pods)) for name, pods in per_node.items()}
+    answers, failures = _ask(reach, asked)
+    items: list[NetworkNamespace] = []
+    for target in wanted:
+        if target.node in answers:
+            found = [item for item in answers[target.node].namespaces if item.pod and target.pod.matches(item.pod)]
+            items += [complete(item, target.node, target.pod) for item in found[:1]]
+            errors += [] if found else [targets.missing(target.pod, target.node)]
+    return Report(tuple(items), (*errors, *failures), _warnings(answers))
+
+
+def nodes(reach: Reach, names: Iterable[str]) -> Report:
+    answers, failures = _ask(reach, dict.fromkeys(names, Question()))
+    items: list[NetworkNamespace] = []
+    for name, answer in answers.items():
+        listed = reach.cluster.pods(None, fieldSelector=f"spec.nodeName={name}")
+        known = [targets.facts_of(pod) for pod in listed]
+        items += [complete(item, name, _named(item, known)) for item in answer.namespaces]
+    return Report(tuple(items), tuple(failures), _warnings(answers))
+
+
+def local(words: Iterable[str] | None, namespace: str | None, timeout: float, progress: Progress) -> Report:
+    """This machine: no API server, so a pod is known by what the runtime says of it. `words` None: everything."""
+    node = LocalNode(timeout)
+    if words is None:
+        answer = node.ask(Question(), progress)
+        return Report(answer.namespaces, (), answer.warnings)
+    wanted = [Pod(namespace or "", word.removeprefix("pod/"), None) for word in dict.fromkeys(words)]
+    answer = node.ask(Question(tuple(wanted)), progress)
+    items: list[NetworkNamespace] = []
+    errors: list[NetnsError] = []
+    for pod in wanted:
+        found = [item for item in answer.namespaces if item.pod and pod.matches(item.pod)]
+        items += found
+        if not found:
+            hint = "`kubectl netns --local list` shows those that it knows"
+            errors.append(NotFoundError(f'no runtime on this machine has a sandbox of pod "{pod.name}"', hint))
+    return Report(tuple(items), tuple(errors), answer.warnings)
+
+
+def complete(item: NetworkNamespace, node: str, pod: Pod | None) -> NetworkNamespace:
+    """An agent's item with its node, and its pod as the API server knows it; says where the two disagree."""
+    if pod is None:
+        return replace(item, node=node)
+    inside = {address.address for interface in item.interfaces for address in interface.addresses}
+    absent = [ip for ip in pod.ips if ip not in inside]
+    warnings = list(item.warnings)
+    if absent:
+        message = f"the API server says that the pod has {', '.join(absent)}, which no interface in its namespace has"
+        warnings.append(Warning("pod-ip-missing", message))
+    return replace(item, node=node, pod=pod, warnings=tuple(warnings))
+
+
+def _named(item: NetworkNamespace, known: list[Pod]) -> Pod | None:
+    return next((pod for pod in known if item.pod and item.role != "host" and pod.matches(item.pod)), item.pod)
+
+
+def _warnings(answers: dict[str, Answer]) -> tuple[Warning, ...]:
+    return tuple(
+        Warning(warning.code, f"{name}: {warning.message}") for name, answer in answers.items() for warning in answer.warnings
+    )
+
+
+def _ask(reach: Reach, questions: dict[str, Question]) -> tuple[dict[str, Answer], list[NetnsError]]:
+    """Every node at once. Whatever ends this, also an interrupt, no agent is left behind."""
+    opened: list[Node] = []
+    failures: list[NetnsError] = []
+    for name in questions:
+        try:
+            facts = reach.cluster.node(name)
+            refuse_unusable(facts)
+            opened.append(ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec))
+        except NetnsError as error:
+            failures.append(error)
+    try:
+        outcomes = _in_threads(opened, lambda node: node.ask(questions[node.name], reach.progress))
+    finally:
+        reach.progress("removing the agent" if opened else "")
+        _close(opened)
+    failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)]
+    return {name: outcomes[name] for name in questions if isinstance(outcomes.get(name), Answer)}, failures  # type: ignore[misc]
+
+
+def _in_threads(opened: list[Node], work: Callable[[Node], Answer]) -> dict[str, Answer | NetnsError]:
+    """The threads are daemons, and the main thread waits in a call that signals interrupt: Ctrl-C acts at once."""
+    done: queue.Queue[tuple[str, Answer | BaseException]] = queue.Queue()
+
+    def run(node: Node) -> None:
+        try:
+            done.put((node.name, work(node)))
+        except BaseException as error:  # raised again in the main thread
+            done.put((node.name, error))
+
+    for node in opened:
+        threading.Thread(target=run, args=(node,), daemon=True).start()
+    outcomes: dict[str, Answer | NetnsError] = {}
+    for _ in opened:
+        name, outcome = done.get()
+        if isinstance(outcome, BaseException) and not isinstance(outcome, NetnsError):
+            raise outcome
+        outcomes[name] = outcome
+    return outcomes
+
+
+def _close(opened: list[Node]) -> None:
+    failed: NetnsError | None = None
+    for node in opened:
+        try:
+            node.close()
+        except NetnsError as error:
+            failed = NetnsError(f"the agent pod on {node.name} could not be deleted: {error.message}", "it ends by itself")
+    if failed:
+        raise failed

@@ -1,0 +1,113 @@
+"""From what the user typed to pods of the API server, and whether each can have a namespace now.
+
+A word is NAME, pod/NAME, or TYPE/NAME, which stands for one of the pods that it selects, as `kubectl exec` takes it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from ..errors import KubectlError, NetnsError, NoNamespaceError, NotFoundError, UsageError
+from ..model import Pod
+from .cluster import Cluster, Object
+from .kubectl import Kubectl
+
+POD_TYPES = ("pod", "pods", "po")
+OPERATORS = {"In": "in", "NotIn": "notin"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A pod that is on a node."""
+
+    pod: Pod
+    node: str
+
+
+def find(cluster: Cluster, kubectl: Kubectl, word: str) -> Target:
+    """Raises NetnsError: there is no such pod, or it has no namespace."""
+    kind, slash, name = word.rpartition("/")
+    if "/" in kind or (slash and not (kind and name)) or not name:
+        raise UsageError(f'"{word}" is no pod: write NAME, pod/NAME or TYPE/NAME')
+    if not slash or kind.lower() in POD_TYPES:
+        return target(cluster.pod(cluster.namespace, name))
+    return target(_selected(cluster, kubectl, word))
+
+
+def select(cluster: Cluster, selector: str) -> list[Object]:
+    found = list(cluster.pods(cluster.namespace, labelSelector=selector))
+    if not found:
+        raise NotFoundError(f'no pod in namespace "{cluster.namespace}" matches the selector "{selector}"')
+    return found
+
+
+def _selected(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
+    """The pod that an object such as a deployment or a service selects: a running one before others, the oldest first."""
+    child = kubectl.start("get", word, f"--namespace={cluster.namespace}", "--output=json", "--request-timeout=10s")
+    stdout, stderr = child.communicate()
+    if child.returncode:
+        text = stderr.strip().removeprefix("error: ").removeprefix("Error from server ")
+        raise NotFoundError(text) if "NotFound" in stderr or "doesn't have a resource" in stderr else KubectlError(text)
+    selector = json.loads(stdout).get("spec", {}).get("selector")
+    if not isinstance(selector, dict):
+        raise UsageError(f"{word} selects no pods", "name a pod, or something that has a selector, such as deployment/NAME")
+    pods = select(cluster, written(selector))
+    return min(pods, key=lambda pod: (pod["status"].get("phase") != "Running", pod["metadata"]["creationTimestamp"]))
+
+
+def written(selector: Object) -> str:
+    """A LabelSelector, or a service's plain map, as the query string that the API server takes."""
+    plain = "matchLabels" not in selector and "matchExpressions" not in selector
+    labels = selector if plain else selector.get("matchLabels") or {}
+    terms = [f"{key}={value}" for key, value in labels.items()]
+    for term in [] if plain else selector.get("matchExpressions") or []:
+        key, operator = term["key"], term["operator"]
+        if operator in OPERATORS:
+            terms.append(f"{key} {OPERATORS[operator]} ({','.join(term['values'])})")
+        else:
+            terms.append(key if operator == "Exists" else f"!{key}")
+    return ",".join(terms)
+
+
+def target(pod: Object) -> Target:
+    """Raises NoNamespaceError for a pod that cannot have one: not on a node yet, no sandbox yet, or completed."""
+    facts = facts_of(pod)
+    name = f'pod "{facts.namespace}/{facts.name}"'
+    status, node = pod.get("status", {}), pod["spec"].get("nodeName")
+    if not node:
+        raise NoNamespaceError(f"{name} is on no node yet: {_unscheduled(status)}")
+    if status.get("phase") in ("Succeeded", "Failed"):
+        raise NoNamespaceError(f"{name} has completed ({status['phase']}): its namespace is gone")
+    if status.get("phase") == "Pending" and not facts.ips:
+        raise NoNamespaceError(f"{name} has no sandbox on {node} yet: {_waiting(status)}", "try again when it has an IP")
+    return Target(facts, node)
+
+
+def facts_of(pod: Object) -> Pod:
+    metadata, status = pod["metadata"], pod.get("status", {})
+    ips = [one["ip"] for one in status.get("podIPs") or [] if one.get("ip")]
+    if not ips and status.get("podIP"):
+        ips = [status["podIP"]]
+    return Pod(
+        metadata["namespace"], metadata["name"], metadata["uid"], tuple(ips), bool(pod["spec"].get("hostNetwork", False))
+    )
+
+
+def _unscheduled(status: Object) -> str:
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] != "True":
+            return str(condition.get("message") or condition.get("reason"))
+    return "it is waiting for the scheduler"
+
+
+def _waiting(status: Object) -> str:
+    states = [one.get("state", {}).get("waiting") or {} for one in status.get("containerStatuses") or []]
+    reasons = [str(state.get("message") or state.get("reason")) for state in states if state]
+    return reasons[0] if reasons else "the kubelet has not started it"
+
+
+def missing(pod: Pod, node: str) -> NetnsError:
+    """For a pod of which the node knows nothing."""
+    where = f"{pod.namespace}/{pod.name}" if pod.namespace else pod.name
+    return NoNamespaceError(f'pod "{where}" has no sandbox on {node} now', "it may be starting or ending: try again")

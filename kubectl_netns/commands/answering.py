@@ -1,0 +1,54 @@
+"""What every verb that reports namespaces does after its question: print the items, tell what is missing, give the status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..client import survey
+from ..client.cluster import connect
+from ..client.kubectl import find
+from ..errors import ExitStatus
+from ..model import NetworkNamespace
+from ..render import document, ip, table
+from .console import Console
+from .options import Common, Format
+
+INCOMPLETE = ("runtime-unavailable", "namespace-unreadable")
+
+
+def reach(common: Common, console: Console) -> survey.Reach:
+    """The way to the cluster's nodes. kubectl is looked for first: without it nothing else matters."""
+    seconds, kubectl = common.seconds, find(common.connection)
+    cluster = connect(common.connection, min(seconds, 30.0))
+    return survey.Reach(cluster, kubectl, common.spec(cluster.namespace), console.progress)
+
+
+def render(
+    items: Sequence[NetworkNamespace], output: Format, single: bool, people: Callable[[Sequence[NetworkNamespace], bool], str]
+) -> str:
+    """`people` makes the table; `single` is whether one item stands alone in JSON and YAML."""
+    if output is Format.json:
+        return document.as_json(items, single)
+    if output is Format.yaml:
+        return document.as_yaml(items, single)
+    if output is Format.ip:
+        return ip.addresses(items)
+    if output is Format.name:
+        return document.names(items)
+    return people(items, output is Format.wide) if items else ""
+
+
+def finish(
+    report: survey.Report, common: Common, console: Console, single: bool, people: Callable[..., str] = table.listing
+) -> ExitStatus:
+    """Print the report. Its errors' status if nothing was found; INCOMPLETE if only a part was."""
+    if report.items or not report.errors:
+        console.answer(render(report.items, common.output, single, people))
+    for warning in report.warnings:
+        console.warn(warning)
+    for error in report.errors:
+        console.error(error)
+    if report.errors:
+        return ExitStatus.INCOMPLETE if report.items else report.errors[0].status
+    warnings = [*report.warnings, *(warning for item in report.items for warning in item.warnings)]
+    return ExitStatus.INCOMPLETE if any(warning.code in INCOMPLETE for warning in warnings) else ExitStatus.ANSWERED

@@ -1,0 +1,53 @@
+"""The terminal: answers on stdout; progress, warnings and errors on stderr. The only place that prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from ..errors import NetnsError
+from ..model import Warning
+from ..render.safe import safe
+
+
+@dataclass
+class Console:
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _shown: bool = False
+
+    def answer(self, text: str) -> None:
+        """Raises BrokenPipeError where the reader has gone (`| head`), which `cli` takes for success."""
+        self.clear()
+        if text:
+            print(text, file=self.out, flush=True)
+
+    def progress(self, text: str) -> None:
+        """One line that each next one overwrites; only on a terminal."""
+        if not self.err.isatty() or os.environ.get("TERM") == "dumb":
+            return
+        with self._lock:
+            self.err.write(f"\r\x1b[K{safe(text)}{'…' if text else ''}")
+            self.err.flush()
+            self._shown = bool(text)
+
+    def clear(self) -> None:
+        if self._shown:
+            self.progress("")
+
+    def warn(self, warning: Warning) -> None:
+        self._say("warning: ", "33", warning.message)
+
+    def error(self, error: NetnsError) -> None:
+        self._say("error: ", "31", error.message)
+        if error.hint:
+            self._say("hint: ", "36", error.hint)
+
+    def _say(self, word: str, colour: str, text: str) -> None:
+        self.clear()
+        coloured = self.err.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        print(f"\x1b[{colour}m{word}\x1b[0m{safe(text)}" if coloured else word + safe(text), file=self.err, flush=True)

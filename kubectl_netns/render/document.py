@@ -1,0 +1,57 @@
+"""Facts as the JSON and YAML contract (`netns/v1`), and as bare paths. Keys are only ever added; `schema.json` pins them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ..model import NetworkNamespace
+from .safe import safe
+
+API_VERSION = "netns/v1"
+LATER = ("routes", "neighbours", "sockets", "rules")  # part of the contract, filled by no verb yet
+LIST = "NetworkNamespaceList"
+
+
+def document(items: Iterable[NetworkNamespace], single: bool) -> dict[str, Any]:
+    """One NetworkNamespace, or a NetworkNamespaceList of however many."""
+    described = [{"apiVersion": API_VERSION, "kind": "NetworkNamespace", **_item(item)} for item in items]
+    if single and len(described) == 1:
+        return described[0]
+    return {"apiVersion": API_VERSION, "kind": LIST, "items": described}
+
+
+def as_json(items: Iterable[NetworkNamespace], single: bool) -> str:
+    return json.dumps(document(items, single), indent=2, ensure_ascii=True)
+
+
+def as_yaml(items: Iterable[NetworkNamespace], single: bool) -> str:
+    import yaml
+
+    return yaml.safe_dump(document(items, single), sort_keys=False, allow_unicode=False).rstrip("\n")
+
+
+def names(items: Iterable[NetworkNamespace]) -> str:
+    """One path a line."""
+    return "\n".join(safe(item.namespace.path) for item in items if item.namespace.path)
+
+
+def _item(item: NetworkNamespace) -> dict[str, Any]:
+    described = _camel(dataclasses.asdict(item))
+    warnings = described.pop("warnings")
+    return {**described, **dict.fromkeys(LATER), "warnings": warnings}
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_key(key): _camel(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_camel(one) for one in value]
+    return value
+
+
+def _key(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

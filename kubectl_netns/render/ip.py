@@ -1,0 +1,83 @@
+"""Interfaces as `ip addr` (iproute2 6.1) prints them, for people and scripts that know its format by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..model import Address, Interface, NetworkNamespace
+from .safe import safe
+from .table import owner
+
+GROUPS = {0: "default"}
+
+
+def addresses(items: Iterable[NetworkNamespace]) -> str:
+    """`ip addr` in each namespace; several are set apart by a comment line that names them."""
+    items = list(items)
+    blocks = []
+    for item in items:
+        title = [f"# {safe(owner(item))} net:[{item.namespace.inode}]"] if len(items) > 1 else []
+        blocks.append("\n".join(title + [line for one in item.interfaces for line in interface(one)]))
+    return "\n\n".join(blocks)
+
+
+def interface(one: Interface) -> list[str]:
+    """One interface's lines."""
+    words = [f"{one.index}: {_name(one)}: <{','.join(one.flags)}> mtu {one.mtu} qdisc {safe(one.qdisc or 'noop')}"]
+    if one.master:
+        words.append(f"master {safe(one.master)}")
+    words.append(f"state {one.operstate.upper()} group {GROUPS.get(one.group, one.group)}")
+    if one.queue_length:
+        words.append(f"qlen {one.queue_length}")
+    lines = [" ".join(words), _link(one)]
+    lines += [f"    altname {safe(name)}" for name in one.altnames]
+    for address in one.addresses:
+        lines += [_address(address, one), f"       valid_lft {_lifetime(address.valid_lifetime)} preferred_lft "
+                  f"{_lifetime(address.preferred_lifetime)}"]  # fmt: skip
+    if one.alias:
+        lines.insert(2, f"    alias {safe(one.alias)}")
+    return lines
+
+
+def _name(one: Interface) -> str:
+    name = safe(one.name)
+    if one.link_index is not None and (one.link_nsid is not None or not (one.parent or one.peer)):
+        return f"{name}@{'NONE' if not one.link_index else f'if{one.link_index}'}"
+    other = one.parent or (one.peer.name if one.peer else None)
+    return f"{name}@{safe(other)}" if other and one.link_nsid is None else name
+
+
+def _link(one: Interface) -> str:
+    words = [f"    link/{one.link_type}"]
+    mac = one.mac if one.link_type != "loopback" else "00:00:00:00:00:00"
+    if mac:
+        words.append(mac)
+        if one.broadcast:
+            words.append(f"{'peer' if 'POINTOPOINT' in one.flags else 'brd'} {one.broadcast}")
+    if one.link_nsid is not None:
+        words.append(f"link-netnsid {one.link_nsid}")
+    return " ".join(words)
+
+
+def _address(address: Address, one: Interface) -> str:
+    words = [f"    {address.family} {address.address}"]
+    if address.peer:
+        words.append(f"peer {address.peer}/{address.prefix_length}")
+    else:
+        words[0] += f"/{address.prefix_length}"
+    if address.broadcast:
+        words.append(f"brd {address.broadcast}")
+    words.append(f"scope {address.scope}")
+    # iproute2 prints the lack of permanence, not permanence
+    words += [flag for flag in address.flags if flag != "permanent"]
+    if "permanent" not in address.flags:
+        words.append("dynamic")
+    if address.protocol:
+        words.append(f"proto {address.protocol}")
+    if address.label:
+        words.append(safe(address.label))
+    return " ".join(words)
+
+
+def _lifetime(seconds: int | None) -> str:
+    return "forever" if seconds is None else f"{seconds}sec"

@@ -1,0 +1,163 @@
+"""Facts as cards and tables for people. The only user of `tabulate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tabulate import tabulate
+
+from ..model import Interface, NetworkNamespace, Pod
+from .safe import safe
+
+SHORT_ID = 12
+LISTED = 4
+NOTHING = "-"
+
+
+def cards(items: Iterable[NetworkNamespace], wide: bool) -> str:
+    return "\n\n".join(card(item, wide) for item in items)
+
+
+def card(item: NetworkNamespace, wide: bool = False) -> str:
+    """One namespace: who, where, what holds it, then its interfaces with their host side."""
+    rows = [[label, first, rest] for label, first, rest in _facts(item, wide) if first or rest]
+    head = tabulate(rows, tablefmt="plain", disable_numparse=True)
+    head = "\n".join(line.rstrip() for line in head.splitlines())
+    notes = [f"! {safe(warning.message)}" for warning in item.warnings]
+    if item.pod and item.pod.host_network:
+        notes.insert(0, "This pod uses the node's own network: these are the node's interfaces.")
+    return "\n".join([head, "", _interfaces(item.interfaces, wide), *(["", *notes] if notes else [])])
+
+
+def _facts(item: NetworkNamespace, wide: bool) -> list[tuple[str, str, str]]:
+    sandbox, namespace = item.sandbox, item.namespace
+    runtime = " ".join(filter(None, (sandbox.runtime, sandbox.runtime_version))) if sandbox else ""
+    node = item.node or "this machine"
+    rows = [
+        ("Pod", owner(item), " ".join(item.pod.ips)) if item.pod else ("Owner", owner(item), ""),
+        ("Node", node, ", ".join(filter(None, (runtime, item.platform)))),
+    ]
+    if sandbox:
+        pid = f"pause pid {sandbox.pid}" if sandbox.pid else "no pause process"
+        attempt = f", attempt {sandbox.attempt}" if sandbox.attempt else ""
+        inferred = ", inferred from its cgroup" if sandbox.source == "cgroup" else ""
+        rows.append(("Sandbox", _short(sandbox.id, wide), f"{sandbox.state}, {pid}{attempt}{inferred}"))
+        if sandbox.network_id:
+            rows.append(("Network", _short(sandbox.network_id, wide), "Docker's NetworkSettings.SandboxID"))
+    nsid = f", nsid {namespace.nsid}" if namespace.nsid is not None else ""
+    rows.append(("Namespace", namespace.path or NOTHING, f"net:[{namespace.inode}]{nsid if wide else ''}"))
+    if wide:
+        rows.append(("Held by", " ".join(namespace.held_by) or NOTHING, item.verdict))
+    return [(label, safe(first), safe(rest)) for label, first, rest in rows]
+
+
+def _interfaces(interfaces: Sequence[Interface], wide: bool) -> str:
+    headers = ["#", "NAME", "KIND", "STATE", "MTU", "MAC", "ADDRESSES", "HOST SIDE"]
+    if wide:
+        headers += ["RX BYTES", "RX PACKETS", "RX ERRORS", "RX DROPPED", "TX BYTES", "TX PACKETS", "TX ERRORS", "TX DROPPED"]
+    return _table(headers, [[*_link(one), *(_counters(one) if wide else [])] for one in interfaces])
+
+
+def _link(one: Interface) -> list[object]:
+    addresses = " ".join(f"{address.address}/{address.prefix_length}" for address in one.addresses)
+    return [one.index, safe(one.name), safe(one.kind), one.state, one.mtu, one.mac or NOTHING, addresses or NOTHING,
+            other_side(one)]  # fmt: skip
+
+
+def _counters(one: Interface) -> list[object]:
+    if (s := one.statistics) is None:
+        return [NOTHING] * 8
+    return [s.rx_bytes, s.rx_packets, s.rx_errors, s.rx_dropped, s.tx_bytes, s.tx_packets, s.tx_errors, s.tx_dropped]
+
+
+def other_side(one: Interface) -> str:
+    """Where the interface leads: its peer and the peer's bridge, or what it sits on."""
+    if one.peer:
+        if one.peer.name is None:
+            return f"index {one.peer.index}, not found" if one.peer.on_host else f"index {one.peer.index} in another namespace"
+        where = "" if one.peer.on_host else f" in net:[{one.peer.inode}]"
+        bridge = f" on {one.peer.master}" if one.peer.master else ""
+        return safe(f"{one.peer.name} ({one.peer.index}){bridge}{where}")
+    if one.parent:
+        return safe(f"{one.kind} of {one.parent}")
+    return safe(f"on {one.master}") if one.master else NOTHING
+
+
+def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
+    """Many namespaces, a line each; wide: a line for each of their interfaces."""
+    nodes = len({item.node for item in items}) > 1
+    if wide:
+        headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "PATH", "#", "NAME", "KIND", "STATE", "MTU", "MAC",
+                   "ADDRESSES", "OTHER SIDE"]  # fmt: skip
+        rows = [
+            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *_link(one)]
+            for item in items
+            for one in item.interfaces
+        ]
+        owners = [item for item in items for _ in item.interfaces]
+    else:
+        headers = ["INODE", "ROLE", "OWNER", "HELD BY", "PID", "INTERFACES", "ADDRESSES"]
+        rows = [[*_identity(item), _held(item), _pid(item), _links(item), _addresses(item)] for item in items]
+        owners = list(items)
+    if nodes:
+        headers = ["NODE", *headers]
+        rows = [[safe(item.node or NOTHING), *row] for item, row in zip(owners, rows)]
+    return _table(headers, rows)
+
+
+def _identity(item: NetworkNamespace) -> list[object]:
+    return [item.namespace.inode, item.role, safe(owner(item))]
+
+
+def owner(item: NetworkNamespace) -> str:
+    """Who it belongs to, by the best name there is."""
+    if item.pod:
+        return _name(item.pod)
+    if item.container:
+        return item.container
+    if item.role == "host":
+        return "the node itself"
+    if item.role == "named" and item.namespace.path:
+        return item.namespace.path.rpartition("/")[2]
+    if item.sandbox:
+        return f"container {item.sandbox.id[:SHORT_ID]}"
+    return item.process.command if item.process else NOTHING
+
+
+def _name(pod: Pod) -> str:
+    return f"{pod.namespace}/{pod.name}" if pod.name else f"pod with UID {pod.uid}"
+
+
+def _held(item: NetworkNamespace) -> str:
+    return ",".join(item.namespace.held_by) or NOTHING
+
+
+def _pid(item: NetworkNamespace) -> object:
+    if item.sandbox and item.sandbox.pid:
+        return item.sandbox.pid
+    return item.process.pid if item.process else NOTHING
+
+
+def _links(item: NetworkNamespace) -> str:
+    """`eth0→veth1a2b` for the first few; the loopback, which every namespace has, is left out."""
+    shown = [one for one in item.interfaces if one.kind != "loopback"]
+    words = [one.name + (f"→{one.peer.name}" if one.peer and one.peer.name else "") for one in shown[:LISTED]]
+    more = [f"+{len(shown) - LISTED}"] if len(shown) > LISTED else []
+    return safe(" ".join(words + more)) or NOTHING
+
+
+def _addresses(item: NetworkNamespace) -> str:
+    shown = [
+        address.address for one in item.interfaces for address in one.addresses if address.scope not in ("host", "link")
+    ]
+    more = [f"+{len(shown) - LISTED}"] if len(shown) > LISTED else []
+    return " ".join(shown[:LISTED] + more) or NOTHING
+
+
+def _short(identifier: str, wide: bool) -> str:
+    return identifier if wide or len(identifier) <= SHORT_ID else identifier[:SHORT_ID] + "…"
+
+
+def _table(headers: list[str], rows: list[list[object]]) -> str:
+    text = tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in text.splitlines())

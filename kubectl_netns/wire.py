@@ -1,0 +1,144 @@
+"""The conversation between client and agent: frames, and facts as JSON.
+
+A frame is `MAGIC kind length payload`: 4 bytes, 1 byte, 4 bytes big-endian, then that many bytes. A speaker's last frame is
+END, whose payload is the SHA-256 of all frames that it sent before, so that a cut stream is never taken for a whole answer
+(kubectl exec can cut output short and still exit 0). Bytes in front of the first frame are noise (a shell's greeting, a
+warning) and are skipped, up to a bound; between frames nothing is tolerated.
+
+    client → agent   HELLO {version, nonce}   QUESTION {…}   PING (empty, every few seconds)   END
+    agent  → client  HELLO {version, nonce}   ANSWER {…} or ERROR {message}   END
+
+Whatever arrives is untrusted: sizes are bounded, and `decode` checks every type against the dataclass it fills.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import struct
+import types
+import typing
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, TypeVar
+
+from .errors import ProtocolError
+
+VERSION = 1
+MAGIC = b"\x00KNS"
+HEADER = struct.Struct(">4sBI")
+MAX_PAYLOAD = 256 << 20
+MAX_NOISE = 64 << 10
+
+Fact = TypeVar("Fact")
+
+
+class Kind(IntEnum):
+    HELLO = 1
+    QUESTION = 2
+    ANSWER = 3
+    ERROR = 4
+    PING = 5
+    END = 6
+
+
+class Writer:
+    """Sends frames through `write` (a callable that takes all of the bytes) and keeps the checksum for END."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._digest = hashlib.sha256()
+
+    def send(self, kind: Kind, payload: bytes = b"") -> None:
+        frame = HEADER.pack(MAGIC, kind, len(payload)) + payload
+        self._digest.update(frame)
+        self._write(frame)
+
+    def end(self) -> None:
+        self.send(Kind.END, self._digest.digest())
+
+
+class Reader:
+    """Takes frames from `read`, a callable that gives at most n bytes and b'' at the end."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._digest = hashlib.sha256()
+        self._started = False
+
+    def receive(self) -> tuple[Kind, bytes]:
+        """The next frame. END is returned after its checksum was verified. Raises ProtocolError on anything else."""
+        header = self._header()
+        _, number, length = HEADER.unpack(header)
+        if number not in Kind.__members__.values():
+            raise ProtocolError(f"the agent sent a frame of unknown kind {number}")
+        if length > MAX_PAYLOAD:
+            raise ProtocolError(f"the agent announced a frame of {length} bytes, more than the {MAX_PAYLOAD} allowed")
+        payload = self._exactly(length)
+        if number == Kind.END and payload != self._digest.digest():
+            raise ProtocolError("the agent's answer does not match its checksum: something on the way changed it")
+        self._digest.update(header + payload)
+        return Kind(number), payload
+
+    def _header(self) -> bytes:
+        header = self._exactly(HEADER.size)
+        skipped = 0
+        while not header.startswith(MAGIC):
+            if self._started or skipped > MAX_NOISE:
+                raise ProtocolError("the agent's output is not an answer: foreign bytes where a frame should begin")
+            header = header[1:] + self._exactly(1)
+            skipped += 1
+        self._started = True
+        return header
+
+    def _exactly(self, count: int) -> bytes:
+        chunks: list[bytes] = []
+        while count:
+            chunk = self._read(min(count, 1 << 20))
+            if not chunk:
+                raise ProtocolError("the agent's answer was cut short")
+            chunks.append(chunk)
+            count -= len(chunk)
+        return b"".join(chunks)
+
+
+def encode(fact: Any) -> bytes:
+    """A dataclass as JSON."""
+    return json.dumps(dataclasses.asdict(fact), separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def decode(cls: type[Fact], payload: bytes) -> Fact:
+    """JSON as the dataclass `cls`; every missing key, surplus key and wrong type is a ProtocolError."""
+    try:
+        data = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the agent sent something that is not JSON: {error}") from error
+    return typing.cast(Fact, _build(cls, data, cls.__name__))
+
+
+@functools.cache
+def _fields(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _build(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        fields = _fields(typing.cast(type, hint))
+        if not isinstance(value, dict) or value.keys() != fields.keys():
+            raise ProtocolError(f"the agent's answer has an unexpected shape at {where}")
+        return hint(**{name: _build(kind, value[name], f"{where}.{name}") for name, kind in fields.items()})  # type: ignore[operator]
+    if isinstance(hint, types.UnionType):
+        if value is None:
+            return None
+        (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
+        return _build(hint, value, where)
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise ProtocolError(f"the agent's answer has no list at {where}")
+        item = typing.get_args(hint)[0]
+        return tuple(_build(item, element, where) for element in value)
+    if type(value) is not hint:
+        raise ProtocolError(f"the agent's answer has a {type(value).__name__} where {where} should be a {hint.__name__}")
+    return value
