@@ -153,9 +153,8 @@ def select(place: Place, found: dict[Key, Found], pods: tuple[Pod, ...]) -> dict
     told = [holder.pod for one in chosen.values() for holder in one.holders if holder.pod]
     missing = {pod.uid for pod in pods if pod.uid and not any(pod.matches(other) for other in told)}
     for key, one in found.items():
-        if missing and key not in chosen and one.pids:
-            if processes.cgroup_owner(place, one.pids[0]).pod_uid in missing:
-                chosen[key] = one
+        if missing and key not in chosen and one.pids and processes.cgroup_owner(place, one.pids[0]).pod_uid in missing:
+            chosen[key] = one
     return chosen
 
 

@@ -28,6 +28,7 @@ PULL_FAILURES = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrIma
 START_FAILURES = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
 NO_PYTHON = ("executable file not found", "no such file or directory")
 KUBELET_SILENT = 15.0
+CREATE_GRACE = 10.0
 
 Progress = Callable[[str], None]
 
@@ -75,11 +76,15 @@ class AgentPod:
             if self._closed:
                 return
             self._closed = True
-            if self._creating and self._creating.poll() is None:
-                self._creating.kill()
-                self._creating.wait()
-            if self._creating is None:
-                return
+            creating = self._creating
+        if creating is None:
+            return
+        # its request may be on the way: a kubectl that is killed now could still leave a pod behind that nobody knows of
+        try:
+            creating.wait(CREATE_GRACE)
+        except subprocess.TimeoutExpired:
+            creating.kill()
+            creating.wait()
         for pod in self._ours():
             self._cluster.delete_pod(self._spec.namespace, pod["metadata"]["name"], pod["metadata"]["uid"])
 
@@ -182,7 +187,7 @@ def stage_of(pod: Object) -> str | NetnsError | None:
 
 
 def explain_refusal(stderr: str, namespace: str) -> NetnsError:
-    """What `kubectl debug` complained of, in terms of what to do next. Texts: FACTS of kubectl 1.2x–1.3x and the admission plug-ins."""
+    """What `kubectl debug` complained of, and what to do next. The texts are kubectl's and the admission plug-ins' own."""
     text = stderr.removeprefix("error: ").removeprefix("Error from server (Forbidden): ")
     if kubectl_module.too_old(stderr):
         return KubectlError(f"this kubectl is too old: {text}", kubectl_module.OLD)

@@ -29,14 +29,18 @@ class Refused(Exception):
 
 
 class Cluster:
-    """One API server. Every method raises NetnsError when it cannot be reached or refuses, and gives plain JSON objects."""
+    """One API server. Every method raises NetnsError when it cannot be reached or refuses, and gives plain JSON objects.
 
-    def __init__(self, http: Any, host: str, headers: dict[str, str], namespace: str, timeout: float) -> None:
+    `namespace` is the one that the user works in (-n, else the context's), `home` the context's own.
+    """
+
+    def __init__(self, http: Any, host: str, headers: dict[str, str], namespace: str, home: str, timeout: float) -> None:
         self._http = http
         self._host = host
         self._headers = headers
         self._timeout = timeout
         self.namespace = namespace
+        self.home = home
 
     def pod(self, namespace: str, name: str) -> Object:
         try:
@@ -98,7 +102,7 @@ class Cluster:
     def _get(self, path: str, query: dict[str, str] | None = None) -> Object:
         reply = self._request("GET", path, query)
         try:
-            value = json.loads(reply.data)
+            value: Object = json.loads(reply.data)
         except ValueError as error:
             raise ClusterError(f"{self._host} answered something that is not JSON: is it a Kubernetes API server?") from error
         return value
@@ -144,22 +148,32 @@ def connect(connection: Connection, timeout: float) -> Cluster:
     from kubernetes.client.api_client import ApiClient
     from kubernetes.client.configuration import Configuration
 
-    configuration = Configuration()
+    configuration: Any = Configuration()
+    kubeconfig: Any = config
     try:
-        config.load_kube_config(connection.kubeconfig, connection.context, client_configuration=configuration)
-        _, current = config.list_kube_config_contexts(connection.kubeconfig)
+        contexts, current = kubeconfig.list_kube_config_contexts(connection.kubeconfig)
         if connection.context:
-            contexts, _ = config.list_kube_config_contexts(connection.kubeconfig)
-            current = next(one for one in contexts if one["name"] == connection.context)
-    except config.ConfigException as error:
+            named = [one for one in contexts if one["name"] == connection.context]
+            if not named:
+                known = ", ".join(one["name"] for one in contexts)
+                raise ClusterError(f'the kubeconfig has no context "{connection.context}"', f"it has {known}")
+            current = named[0]
+        kubeconfig.load_kube_config(connection.kubeconfig, connection.context, client_configuration=configuration)
+    except kubeconfig.ConfigException as error:
         hint = "name one with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` lists the contexts of the current one"
         raise ClusterError(f"no usable kubeconfig: {error}", hint) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, yaml_error()) as error:
         raise ClusterError(f"no usable kubeconfig: {error}") from error
     headers = {one["key"]: one["value"] for one in configuration.auth_settings().values() if one["in"] == "header"}
     http = ApiClient(configuration).rest_client.pool_manager
-    namespace = connection.namespace or current.get("context", {}).get("namespace") or "default"
-    return Cluster(http, configuration.host.rstrip("/"), headers, namespace, timeout)
+    home = current.get("context", {}).get("namespace") or "default"
+    return Cluster(http, configuration.host.rstrip("/"), headers, connection.namespace or home, home, timeout)
+
+
+def yaml_error() -> type[Exception]:
+    import yaml
+
+    return yaml.YAMLError
 
 
 def _pods(namespace: str, name: str = "") -> str:

@@ -12,7 +12,9 @@ import select
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO
 
 from .. import wire
 from ..errors import NetnsError, NodeError, ProtocolError
@@ -95,10 +97,10 @@ def _json(payload: bytes) -> dict[str, object]:
 class _Child:
     """A child process with non-blocking pipes. It is ended, and waited for, in any case."""
 
-    def __init__(self, command: list[str], stderr: object, deadline: float) -> None:
+    def __init__(self, command: list[str], stderr: IO[bytes], deadline: float) -> None:
         # a session of its own: a Ctrl-C on the terminal is ours to handle, in order
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True  # type: ignore[arg-type]
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
         )
         assert self._process.stdin and self._process.stdout
         self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
@@ -106,7 +108,7 @@ class _Child:
         self._deadline = deadline
         self._pending = bytearray()
         self.received = False
-        self.ping = lambda: None
+        self.ping: Callable[[], object] = lambda: None
 
     def __enter__(self) -> _Child:
         return self

@@ -20,7 +20,7 @@ def reach(common: Common, console: Console) -> survey.Reach:
     """The way to the cluster's nodes. kubectl is looked for first: without it nothing else matters."""
     seconds, kubectl = common.seconds, find(common.connection)
     cluster = connect(common.connection, min(seconds, 30.0))
-    return survey.Reach(cluster, kubectl, common.spec(cluster.namespace), console.progress)
+    return survey.Reach(cluster, kubectl, common.spec(cluster.home), console.progress)
 
 
 def render(

@@ -39,7 +39,7 @@ class Common:
         typer.Option("--namespace", "-n", metavar="NAMESPACE", rich_help_panel=CLUSTER, help="Namespace of the pods."),
     ] = None
     context: Annotated[
-        Optional[str], typer.Option("--context", metavar="NAME", rich_help_panel=CLUSTER, help="Context of the kubeconfig to use.")
+        Optional[str], typer.Option("--context", metavar="NAME", rich_help_panel=CLUSTER, help="Context to use.")
     ] = None
     kubeconfig: Annotated[
         Optional[str], typer.Option("--kubeconfig", metavar="FILE", rich_help_panel=CLUSTER, help="Kubeconfig file to use.")

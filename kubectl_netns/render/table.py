@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from ..model import Interface, NetworkNamespace, Pod
+from ..model import Address, Interface, NetworkNamespace, Pod
 from .safe import safe
 
 SHORT_ID = 12
+LINK_LOCAL = 10
 LISTED = 4
 NOTHING = "-"
 
@@ -55,13 +56,21 @@ def _interfaces(interfaces: Sequence[Interface], wide: bool) -> str:
     headers = ["#", "NAME", "KIND", "STATE", "MTU", "MAC", "ADDRESSES", "HOST SIDE"]
     if wide:
         headers += ["RX BYTES", "RX PACKETS", "RX ERRORS", "RX DROPPED", "TX BYTES", "TX PACKETS", "TX ERRORS", "TX DROPPED"]
-    return _table(headers, [[*_link(one), *(_counters(one) if wide else [])] for one in interfaces])
+    return _table(headers, [[*_link(one, wide), *(_counters(one) if wide else [])] for one in interfaces])
 
 
-def _link(one: Interface) -> list[object]:
-    addresses = " ".join(f"{address.address}/{address.prefix_length}" for address in one.addresses)
+def _link(one: Interface, wide: bool) -> list[object]:
+    addresses = " ".join(_address(address, wide) for address in one.addresses)
     return [one.index, safe(one.name), safe(one.kind), one.state, one.mtu, one.mac or NOTHING, addresses or NOTHING,
             other_side(one)]  # fmt: skip
+
+
+def _address(address: Address, wide: bool) -> str:
+    """An IPv6 link-local address is long and says little: it is shortened, unless the reader wants it wide."""
+    text = address.address
+    if not wide and address.family == "inet6" and address.scope == "link" and len(text) > LINK_LOCAL:
+        text = text[:LINK_LOCAL].rstrip(":") + "…"
+    return f"{text}/{address.prefix_length}"
 
 
 def _counters(one: Interface) -> list[object]:
@@ -90,7 +99,7 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "PATH", "#", "NAME", "KIND", "STATE", "MTU", "MAC",
                    "ADDRESSES", "OTHER SIDE"]  # fmt: skip
         rows = [
-            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *_link(one)]
+            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *_link(one, wide)]
             for item in items
             for one in item.interfaces
         ]
@@ -159,5 +168,6 @@ def _short(identifier: str, wide: bool) -> str:
 
 
 def _table(headers: list[str], rows: list[list[object]]) -> str:
-    text = tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True)
+    # as a first row and not as `headers`, which tabulate would pad by two more columns
+    text = tabulate([headers, *rows], tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.splitlines())

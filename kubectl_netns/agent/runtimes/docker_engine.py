@@ -49,7 +49,7 @@ class DockerEngine:
     def _summaries(client: Any, pods: tuple[Pod, ...] | None) -> list[dict[str, Any]]:
         """Summaries are cheap, inspecting is not: with a pod asked for, the daemon filters by label."""
         if pods is None:
-            return client.containers(all=True)
+            return list(client.containers(all=True))
         names = {pod.name for pod in pods}
         filters = [{"label": [f"{TYPE}=podsandbox", f"io.kubernetes.pod.name={name}"]} for name in sorted(names)]
         return [summary for one in filters for summary in client.containers(all=True, filters=one)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import control_plane, images, kubernetes_build, network, packages, processes
 from .control_plane import kubeconfig
 from .node import Node, remove_cgroups
-from .places import DATA, IMAGES, STATE, Trouble, say
+from .places import DATA, IMAGES, STATE, Trouble
 from .processes import run
 
 NODES = (Node("node-docker", "docker", 1), Node("node-containerd", "containerd", 2))

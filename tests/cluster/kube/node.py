@@ -14,7 +14,6 @@ from . import images, network, processes
 from .control_plane import kubeconfig
 from .kubernetes_build import HOME
 from .places import CGROUP, DATA, IMAGES, STATE, Trouble
-from .processes import run
 
 CGROUPS = Path("/sys/fs/cgroup")
 SYS_RESOURCE = 24
@@ -77,7 +76,7 @@ class Node:
         }[self.runtime]  # fmt: skip
         self._start("kubelet", [
             str(HOME / "kubelet"), f"--kubeconfig={kubeconfig('node')}", f"--hostname-override={self.name}",
-            f"--node-ip={self.address}", f"--cert-dir=/var/lib/kubelet/pki", "--authorization-mode=AlwaysAllow",
+            f"--node-ip={self.address}", "--cert-dir=/var/lib/kubelet/pki", "--authorization-mode=AlwaysAllow",
             "--anonymous-auth=true", "--fail-swap-on=false", "--cgroup-driver=cgroupfs", "--enforce-node-allocatable=",
             "--eviction-hard=", "--image-gc-high-threshold=100", f"--cgroup-root={self._cgroup}",
             "--serialize-image-pulls=false", "--resolv-conf=", "--sync-frequency=10s",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .places import Trouble, Unavailable, say
@@ -28,7 +28,7 @@ def check_machine() -> None:
     if "VERSION_CODENAME=bookworm" not in release:
         raise Unavailable("the test cluster is built from the packages of Debian 12 (bookworm), which this machine is not")
     if not Path("/sys/fs/cgroup/memory").is_dir():
-        raise Unavailable("Kubernetes 1.20 wants cgroup v1, and this machine has only v2: boot it with systemd.unified_cgroup_hierarchy=0")
+        raise Unavailable("Kubernetes 1.20 wants cgroup v1: boot with systemd.unified_cgroup_hierarchy=0")
     if shutil.which("kubectl") is None:
         raise Unavailable("kubectl is not on PATH: install 1.30 or newer")
     version = run("kubectl", "version", "--client", "-o", "json", check=False).stdout
