@@ -1,6 +1,15 @@
-"""`python3 -m kubectl_netns`: the same as `kubectl netns`, where it is not on PATH."""
+"""Where the program starts: `kubectl-netns`, and `python3 -m kubectl_netns` where that is not on PATH."""
 
-from .cli import main
+import signal
+
+
+def main() -> None:
+    # until the first agent pod there is nothing to undo: a Ctrl-C during the imports ends us without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from . import cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 `ip -j -d -s addr` is the oracle for interfaces. Differences, all of them:
 - `state`: iproute2 prints the kernel's operstate, which is our `operstate`; ours resolves UNKNOWN by the flags.
 - `mac` of a loopback is null with us and 00:… there.
+- iproute2 6.1 does not know who made an address (IFA_PROTO), our `protocol`.
 - counters may move between two readings, so only namespaces in which nothing talks are compared in them.
 """
 
@@ -35,7 +36,7 @@ def _interface(link: dict[str, Any], counters: bool) -> dict[str, Any]:
         "kind": link.get("linkinfo", {}).get("info_kind", "loopback" if loopback else "physical"),
         "mac": None if loopback else link.get("address"), "altnames": link.get("altnames", []),
         "alias": link.get("ifalias"), "operstate": link["operstate"].lower(), "linkType": link["link_type"],
-        "broadcast": link.get("broadcast"), "qdisc": link.get("qdisc"), "queueLength": link.get("txqlen"),
+        "broadcast": link.get("broadcast"), "qdisc": link.get("qdisc"), "queueLength": link.get("txqlen", 0),
         "group": link.get("group"), "master": link.get("master"), "linkNsid": link.get("link_netnsid"),
         "addresses": [_address(one) for one in link["addr_info"]],
     }  # fmt: skip
@@ -50,7 +51,6 @@ def _address(one: dict[str, Any]) -> dict[str, Any]:
         "peer": one.get("address"), "broadcast": one.get("broadcast"), "label": one.get("label"),
         "permanent": not one.get("dynamic", False), "flags": sorted(flag for flag in FLAGS if one.get(flag)),
         "validLifetime": None if one["valid_life_time"] == 0xFFFFFFFF else one["valid_life_time"],
-        "protocol": one.get("protocol"),
     }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def _ours(one: dict[str, Any], counters: bool) -> dict[str, Any]:
     facts["addresses"] = [
         {
             **{key: address[key] for key in ("family", "address", "prefixLength", "scope", "peer", "broadcast", "label",
-                                             "validLifetime", "protocol")},
+                                             "validLifetime")},
             "permanent": "permanent" in address["flags"],
             "flags": sorted(set(address["flags"]) & set(FLAGS)),
         }

@@ -1,6 +1,6 @@
 """The agent pod's life: made by `kubectl debug`, waited for, and deleted in any case.
 
-It is known as ours by three things together: the name that kubectl printed, the nonce among its container's arguments, and
+It is known as ours by three things together: the name that kubectl printed, the nonce in its container's command, and
 the UID that goes with both. Nothing else is ever deleted. Traps: kubectl prints the name *before* it creates the pod, so an
 interrupted kubectl leaves it open whether there is one; kubectl never deletes it and would wait without limit.
 """
@@ -93,7 +93,7 @@ class AgentPod:
         if self._name and self._uid:
             return [{"metadata": {"name": self._name, "uid": self._uid}}]
         pods = self._cluster.pods(self._spec.namespace, fieldSelector=f"spec.nodeName={self._node}")
-        return [pod for pod in pods if is_agent(pod) and self._nonce in pod["spec"]["containers"][0].get("args", [])]
+        return [pod for pod in pods if is_agent(pod) and self._nonce in pod["spec"]["containers"][0].get("command", [])]
 
     def _create(self, deadline: float) -> None:
         waiter = Path(__file__).with_name("waiter.py").read_text()

@@ -144,6 +144,7 @@ class Cluster:
 
 def connect(connection: Connection, timeout: float) -> Cluster:
     """Read the kubeconfig as kubectl does. Raises ClusterError when there is none, or it is unusable."""
+    import yaml
     from kubernetes import config
     from kubernetes.client.api_client import ApiClient
     from kubernetes.client.configuration import Configuration
@@ -162,18 +163,14 @@ def connect(connection: Connection, timeout: float) -> Cluster:
     except kubeconfig.ConfigException as error:
         hint = "name one with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` lists the contexts of the current one"
         raise ClusterError(f"no usable kubeconfig: {error}", hint) from error
-    except (OSError, ValueError, yaml_error()) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ClusterError(f"no usable kubeconfig: {error}") from error
+    except (TypeError, KeyError, AttributeError) as error:  # the package takes a kubeconfig's shape on trust
+        raise ClusterError(f"no usable kubeconfig: it is malformed ({type(error).__name__}: {error})") from error
     headers = {one["key"]: one["value"] for one in configuration.auth_settings().values() if one["in"] == "header"}
     http = ApiClient(configuration).rest_client.pool_manager
     home = current.get("context", {}).get("namespace") or "default"
     return Cluster(http, configuration.host.rstrip("/"), headers, connection.namespace or home, home, timeout)
-
-
-def yaml_error() -> type[Exception]:
-    import yaml
-
-    return yaml.YAMLError
 
 
 def _pods(namespace: str, name: str = "") -> str:

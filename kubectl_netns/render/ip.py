@@ -1,4 +1,7 @@
-"""Interfaces as `ip addr` (iproute2 6.1) prints them, for people and scripts that know its format by heart."""
+"""Interfaces as `ip addr` (iproute2 6.1) prints them, for people and scripts that know its format by heart.
+
+iproute2 6.1 does not print who made an address (IFA_PROTO; later ones add `proto kernel_ll`), so neither do we.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,8 @@ def interface(one: Interface) -> list[str]:
     if one.master:
         words.append(f"master {safe(one.master)}")
     words.append(f"state {one.operstate.upper()} group {GROUPS.get(one.group, one.group)}")
-    if one.queue_length:
-        words.append(f"qlen {one.queue_length}")
+    # iproute2 ends this line with a space where the queue's length is 0, and an address's where it has no label
+    words.append(f"qlen {one.queue_length}" if one.queue_length else "")
     lines = [" ".join(words), _link(one)]
     lines += [f"    altname {safe(name)}" for name in one.altnames]
     for address in one.addresses:
@@ -72,10 +75,7 @@ def _address(address: Address, one: Interface) -> str:
     words += [flag for flag in address.flags if flag != "permanent"]
     if "permanent" not in address.flags:
         words.append("dynamic")
-    if address.protocol:
-        words.append(f"proto {address.protocol}")
-    if address.label:
-        words.append(safe(address.label))
+    words.append(safe(address.label or ""))
     return " ".join(words)
 
 

@@ -45,12 +45,12 @@ def running(name: str) -> int | None:
 
 
 def end(name: str, seconds: float = 10.0) -> None:
-    """TERM, then KILL, and wait until it is gone."""
+    """TERM, then KILL, and wait until it is gone. The whole group is meant: nsenter stands in front of what it started."""
     for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
         pid = running(name)
         if pid is None:
             break
-        os.kill(pid, number)
+        os.killpg(pid, number)
         deadline = time.monotonic() + patience
         while running(name) and time.monotonic() < deadline:
             try:

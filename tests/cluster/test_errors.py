@@ -1,0 +1,178 @@
+"""Everything that can be wrong, told in a sentence with the exit status of the table in the README; no agent pod is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubectl_netns.errors import ExitStatus
+from tests.cluster import pods
+from tests.cluster.kube.cluster import NODES, Cluster
+from tests.cluster.pods import NAMESPACE, Workloads
+from tests.conftest import Run
+
+DOCKER = NODES[0].name
+
+
+def fake_kubectl(folder: Path, script: str) -> dict[str, str]:
+    """A kubectl that answers as an old one does (text recorded from the real ones), in front of the real one."""
+    program = folder / "kubectl"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["nope"], ExitStatus.NOT_FOUND, 'no pod "nope" in namespace "netns-test"'),
+        (["pod/list"], ExitStatus.NOT_FOUND, 'no pod "list" in namespace'),
+        (["deployment/nope"], ExitStatus.NOT_FOUND, "not found"),
+        (["-l", "app=nobody"], ExitStatus.NOT_FOUND, "matches the selector"),
+        (["--node", "nope", "list"], ExitStatus.NOT_FOUND, 'no node "nope"'),
+        (["list"], ExitStatus.USAGE, "which node?"),
+        (["--node", "x", "y"], ExitStatus.USAGE, "--node goes with list"),
+        (["a/b/c"], ExitStatus.USAGE, "is no pod"),
+        (["--timeout", "soon", "x"], ExitStatus.USAGE, "is no time"),
+        (["--bogus"], ExitStatus.USAGE, "--bogus"),
+        (["-o", "xml", "x"], ExitStatus.USAGE, "xml"),
+        (["--local", "--node", "x", "list"], ExitStatus.USAGE, "exclude each other"),
+        (["--context", "nope", "x"], ExitStatus.FAILURE, 'no context "nope"'),
+        (["--kubeconfig", "/nonexistent", "x"], ExitStatus.FAILURE, "no usable kubeconfig"),
+    ],
+)
+def test_told_without_an_agent(run: Run, words: list[str], status: ExitStatus, said: str) -> None:
+    answer = run(*words, *([] if "-n" in words or "list" in words else ["-n", NAMESPACE]))
+    assert (answer.status, answer.out) == (status, "")
+    assert said in answer.err and answer.err.startswith("error: ")
+
+
+def test_no_kubeconfig(run: Run, tmp_path: Path) -> None:
+    answer = run("x", environment={"KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path)})
+    assert answer.status == ExitStatus.FAILURE and "no usable kubeconfig" in answer.err
+
+
+def test_a_broken_kubeconfig(run: Run, tmp_path: Path) -> None:
+    for text in ("{", "[]", "current-context: x", "apiVersion: v1\nclusters: 3\ncurrent-context: 4"):
+        (tmp_path / "broken").write_text(text)
+        answer = run("x", environment={"KUBECONFIG": str(tmp_path / "broken")})
+        assert answer.status == ExitStatus.FAILURE and "no usable kubeconfig" in answer.err, text
+
+
+def test_an_unreachable_cluster(testbed: Cluster, run: Run, tmp_path: Path) -> None:
+    config = testbed.kubeconfig.read_text().replace("172.30.77.1:6443", "127.0.0.1:1")
+    (tmp_path / "config").write_text(config)
+    answer = run("x", environment={"KUBECONFIG": str(tmp_path / "config")})
+    assert answer.status == ExitStatus.FAILURE
+    assert "https://127.0.0.1:1 cannot be reached" in answer.err and "refused" in answer.err
+
+
+def test_a_pod_on_no_node(workloads: Workloads, run: Run) -> None:
+    workloads.create("nowhere", None)
+    answer = run("nowhere", "-n", NAMESPACE)
+    assert answer.status == ExitStatus.NO_NAMESPACE and "is on no node yet" in answer.err
+
+
+def test_a_pod_that_cannot_get_a_sandbox(workloads: Workloads, testbed: Cluster, run: Run) -> None:
+    """Bound to a node that is not there: scheduled, and no kubelet will ever make its sandbox."""
+    workloads.create("lost", "node-of-nobody")
+    answer = run("lost", "-n", NAMESPACE)
+    assert answer.status == ExitStatus.NO_NAMESPACE and "has no sandbox on node-of-nobody yet" in answer.err
+
+
+def test_a_completed_pod(workloads: Workloads, run: Run) -> None:
+    node = next(iter(workloads.names))
+    workloads.create("done", node, container={"command": ["true"]}, restartPolicy="Never")
+    workloads.wait("done", "Succeeded")
+    answer = run("done", "-n", NAMESPACE)
+    assert answer.status == ExitStatus.NO_NAMESPACE and "has completed (Succeeded)" in answer.err
+
+
+def test_one_bad_pod_does_not_spoil_the_others(workloads: Workloads, run: Run) -> None:
+    name = next(iter(workloads.names.values()))
+    answer = run("nope", name, "-n", NAMESPACE, "-o", "json")
+    assert answer.status == ExitStatus.INCOMPLETE
+    assert [item["pod"]["name"] for item in answer.json["items"]] == [name]
+    assert 'no pod "nope"' in answer.err
+
+
+@pytest.fixture
+def silent_node(testbed: Cluster, environment: dict[str, str]) -> Iterator[str]:
+    """A node that its kubelet said is not ready, made by hand: nobody works for it."""
+    text = """{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-asleep"}}"""
+    pods.kubectl(environment, "create", "-f", "-", stdin=text)
+    status = """{"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "KubeletNotReady",
+        "message": "the network is not ready"}], "nodeInfo": {"operatingSystem": "linux", "containerRuntimeVersion": "containerd://1"}}}"""
+    pods.kubectl(environment, "get", "--raw", "/healthz")
+    patch_status(environment, "node-asleep", status)
+    yield "node-asleep"
+    pods.kubectl(environment, "delete", "node", "node-asleep")
+
+
+def patch_status(environment: dict[str, str], node: str, patch: str) -> None:
+    pods.kubectl(environment, "patch", "node", node, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def test_a_node_that_is_not_ready(silent_node: str, run: Run) -> None:
+    answer = run("--node", silent_node, "list")
+    assert answer.status == ExitStatus.NODE and "is not ready: the network is not ready" in answer.err
+
+
+def test_a_windows_node(silent_node: str, environment: dict[str, str], run: Run) -> None:
+    patch_status(environment, silent_node, '{"status": {"nodeInfo": {"operatingSystem": "windows"}}}')
+    answer = run("--node", silent_node, "list")
+    assert answer.status == ExitStatus.NODE and "runs windows" in answer.err
+
+
+def test_a_kubelet_that_does_not_answer(testbed: Cluster, run: Run) -> None:
+    node = testbed.nodes[1]
+    node.stop_kubelet()
+    try:
+        answer = run("--node", node.name, "list")
+    finally:
+        node.start_kubelet()
+    assert answer.status == ExitStatus.NODE and "does not answer" in answer.err
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
+def test_an_image_that_cannot_be_pulled(workloads: Workloads, testbed: Cluster, run: Run, node: object) -> None:
+    name = workloads.names[node.name]  # type: ignore[attr-defined]
+    answer = run(name, "-n", NAMESPACE, "--image", "127.0.0.1:1/none:1")
+    assert answer.status == ExitStatus.NODE and "cannot be pulled" in answer.err and "--image" in answer.err
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
+def test_an_image_without_python(workloads: Workloads, testbed: Cluster, run: Run, node: object) -> None:
+    answer = run(workloads.names[node.name], "-n", NAMESPACE, "--image", testbed.busybox)  # type: ignore[attr-defined]
+    assert answer.status == ExitStatus.NODE and "has no python3" in answer.err
+
+
+def test_kubectl_is_missing(workloads: Workloads, run: Run, tmp_path: Path) -> None:
+    answer = run("x", environment={"PATH": str(tmp_path)})
+    assert answer.status == ExitStatus.NODE and "kubectl was not found on PATH" in answer.err
+
+
+def test_kubectl_is_too_old(workloads: Workloads, run: Run, tmp_path: Path) -> None:
+    assert shutil.which("kubectl")
+    old = fake_kubectl(tmp_path, 'echo "error: unknown profile: sysadmin" >&2; exit 1')
+    answer = run(next(iter(workloads.names.values())), "-n", NAMESPACE, environment=old)
+    assert answer.status == ExitStatus.NODE
+    assert "too old" in answer.err and "1.30 or newer" in answer.err
+
+
+def test_a_user_with_few_rights(testbed: Cluster, workloads: Workloads, run: Run) -> None:
+    guest = {"KUBECONFIG": str(testbed.guest_kubeconfig)}
+    answer = run("--node", DOCKER, "list", environment=guest)
+    assert answer.status == ExitStatus.REFUSED and 'cannot create resource "pods"' in answer.err
+    answer = run(workloads.names[DOCKER], "-n", NAMESPACE, environment=guest)
+    assert answer.status == ExitStatus.REFUSED and "get pod" in answer.err
+
+
+def test_the_rights_that_the_readme_lists_are_enough(testbed: Cluster, workloads: Workloads, run: Run) -> None:
+    operator = {"KUBECONFIG": str(testbed.operator_kubeconfig)}
+    assert run(workloads.names[DOCKER], "-n", NAMESPACE, "-o", "name", environment=operator).status == 0
+    assert run("--node", DOCKER, "list", environment=operator).status == 0
