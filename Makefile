@@ -22,7 +22,7 @@ check: $(VENV)/ready  ## style, types, and the import table of CONTRIBUTING.md
 	$(VENV)/bin/lint-imports --no-cache
 
 demo: $(VENV)/ready  ## two pods and the main commands on a real cluster
-	@bash tests/cluster/demo.sh
+	@tests/cluster/demo.sh
 
 bench: $(VENV)/ready  ## how fast it is, as ratios in one run
 	$(PYTHON) -m tests.bench

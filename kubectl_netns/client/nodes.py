@@ -46,7 +46,7 @@ class ClusterNode:
         self._pod.start(progress)
         packing.join()
         progress(f"reading the namespaces of {self.name}")
-        command = self._pod.exec_command(*_boot("python3", packed[0]))
+        command = self._pod.exec_command(*boot("python3", packed[0]))
         asked = Question(question.pods, self._runtime)
         try:
             return conversation.ask(command, packed[0], self._nonce, asked, self._timeout)
@@ -67,7 +67,7 @@ class LocalNode:
 
     def ask(self, question: Question, progress: Progress) -> Answer:
         packed = bundle.build(None)
-        command = _boot(sys.executable, packed, "local")
+        command = boot(sys.executable, packed, "local")
         try:
             return conversation.ask(command, packed, secrets.token_hex(16), question, self._timeout)
         except conversation.Silent as silent:
@@ -77,7 +77,7 @@ class LocalNode:
         """The child process ends with the conversation."""
 
 
-def _boot(python: str, packed: bytes, *words: str) -> list[str]:
+def boot(python: str, packed: bytes, *words: str) -> list[str]:
     # -W ignore: requests warns when it finds no character-set detector, which a Docker socket never needs
     boot = Path(__file__).with_name("boot.py").read_text()
     return [python, "-W", "ignore", "-c", boot, str(len(packed)), *words]

@@ -61,7 +61,7 @@ def _source(work: Path) -> Path:
                "-o", f"Dir::State::Lists={lists}", "-o", "APT::Sandbox::User=root", "-qq"]  # fmt: skip
     run("apt-get", *options, "update", cwd=work)
     run("apt-get", *options, "source", "--download-only", "kubernetes", cwd=work)
-    found = sorted(work.glob(f"kubernetes_{KUBERNETES}*.orig.tar.*"))
+    found = sorted(work.glob(f"kubernetes_*{KUBERNETES}*.orig.tar.*"))  # Debian calls it 1.20.5+really1.20.2
     if not found:
         raise Trouble(f"Debian's kubernetes is not {KUBERNETES} any more: {[file.name for file in work.glob('kubernetes_*')]}")
     return found[0]
