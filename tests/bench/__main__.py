@@ -1,4 +1,4 @@
-"""`make bench`: every figure is a ratio of two things measured alternately in this one run; absolute times are only for orientation."""
+"""`make bench`: every figure is a ratio of two things measured alternately in this one run; times are only for orientation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """etcd and kube-apiserver, in the machine's own network namespace but bound to the bridge's address only.
 
 There is no scheduler and no controller-manager: pods name their node, and namespaces are made here. Users come from a static
-token file: `admin` may do all, `operator` just what the README's Role grants, `guest` may look at pods of one namespace.
+token file: `admin` may do all, `operator` just what the README's manifest grants, `guest` may look at pods of one namespace.
 """
 
 from __future__ import annotations
@@ -106,18 +106,15 @@ def _objects() -> None:
     """Namespaces and roles. What is there already (409) stays."""
     for name in NAMESPACES:
         _create("/api/v1/namespaces", {"metadata": {"name": name}})
+    run("kubectl", f"--kubeconfig={kubeconfig('admin')}", "apply", "--validate=false", "-f", "-", input=readme_manifest())
     pods = {"apiGroups": [""], "resources": ["pods"]}
-    # exactly what the README's manifest grants (its text is tested against these)
-    everywhere = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}, {**pods, "verbs": ["get", "list"]}]
-    agents = [
-        {**pods, "verbs": ["create", "get", "list", "watch", "delete", "patch"]},
-        {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]},
-        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-    ]
-    _grant("netns-look", None, everywhere, "operator")
-    _grant("netns-agents", "default", agents, "operator")
     _grant("netns-guest", None, [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}], "guest")
     _grant("netns-guest", "default", [{**pods, "verbs": ["get", "list", "watch"]}], "guest")
+
+
+def readme_manifest() -> str:
+    """The one YAML block of the README: the rights that the `operator` has are those that it promises to be enough."""
+    return (Path(__file__).parents[3] / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
 
 
 def _grant(name: str, namespace: str | None, rules: list[dict[str, object]], user: str) -> None:
