@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .tables import Neighbour, Process, Route, Rule, Socket
+
 
 @dataclass(frozen=True)
 class Warning:
@@ -44,6 +46,7 @@ class Peer:
     """The other end of a veth or netkit: known only when that end points back (checked both ways).
 
     `inode` is the other end's namespace, None where only its nsid is known; `name` and `master` are None with it.
+    `routes` are the host's routes that lead through the peer to an address of this end, where no bridge does (Calico's shape).
     """
 
     inode: int | None
@@ -52,6 +55,7 @@ class Peer:
     master: str | None
     on_host: bool | None
     nsid: int | None = None
+    routes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,50 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class ExtendedStatistics:
+    """The rest of struct rtnl_link_stats64, which `ip -s -s link` prints; None where the kernel is older than the counter."""
+
+    multicast: int
+    collisions: int
+    rx_length_errors: int
+    rx_over_errors: int
+    rx_crc_errors: int
+    rx_frame_errors: int
+    rx_fifo_errors: int
+    rx_missed_errors: int
+    tx_aborted_errors: int
+    tx_carrier_errors: int
+    tx_fifo_errors: int
+    tx_heartbeat_errors: int
+    tx_window_errors: int
+    rx_compressed: int
+    tx_compressed: int
+    rx_nohandler: int | None = None
+    rx_otherhost_dropped: int | None = None
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """What a vxlan, geneve, gre, ipip or sit device does with its packets (IFLA_INFO_DATA).
+
+    `identifier` is the VNI or, for gre, the key; `local` and `remote` are the outer addresses, None for any; `port` the UDP port.
+    """
+
+    identifier: int | None
+    local: str | None
+    remote: str | None
+    port: int | None
+    ttl: int | None
+
+
+@dataclass(frozen=True)
 class Interface:
     """One link (RTM_NEWLINK) with its addresses.
 
     `operstate` is the kernel's own word (IFLA_OPERSTATE). `state` is the same, except where the kernel does not track it
     (unknown: lo, tun): there the flags UP and LOWER_UP decide. `kind` is IFLA_INFO_KIND, else loopback or physical.
     `parent` is the name or index of what a vlan, macvlan or ipvlan sits on; `master` the name of its bridge or bond.
+    `vlan_id` and `mode` (of a macvlan or ipvlan) come from IFLA_INFO_DATA, as `tunnel` does.
     """
 
     index: int
@@ -99,21 +141,29 @@ class Interface:
     queue_length: int | None = None
     link_index: int | None = None
     link_nsid: int | None = None
+    vlan_id: int | None = None
+    mode: str | None = None
+    tunnel: Tunnel | None = None
+    extended_statistics: ExtendedStatistics | None = None
 
 
 @dataclass(frozen=True)
 class Namespace:
     """A network namespace: (device, inode) of its nsfs file; the path that leads to it on the node.
 
+    A stale name has a path but no namespace: there `inode` and `device` are None, as they are where only an nsid is known.
     `nsid` is its number as the node's own namespace counts (RTM_GETNSID), None when it has none there.
-    `held_by` says what keeps it alive: process, mount (a bind mount of its file).
+    `held_by` says what keeps it alive: process, thread (one that left its process's namespace), mount (a bind mount of its
+    file), descriptor (an open file), socket; nsid, where nothing else is known of it.
+    `names` are all paths of the node under which it is mounted or linked.
     """
 
-    inode: int
-    device: int
+    inode: int | None
+    device: int | None
     path: str | None
     nsid: int | None
     held_by: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,16 +208,13 @@ class Sandbox:
 
 
 @dataclass(frozen=True)
-class Process:
-    """A process in the namespace: the one with the lowest PID stands for all."""
-
-    pid: int
-    command: str
-
-
-@dataclass(frozen=True)
 class NetworkNamespace:
-    """One namespace of one node with everything that is known about it: the item of every answer."""
+    """One namespace of one node with everything that is known about it: the item of every answer.
+
+    `role` is host, pod, container, named or unknown; `verdict` owned, orphan (held, but its sandbox is gone or not ready),
+    stale (a name whose namespace is gone) or unknown, and `reason` says why. `process` is the one with the lowest PID in it.
+    `routes`, `neighbours`, `rules` and `sockets` are None where they were not asked for.
+    """
 
     node: str | None
     namespace: Namespace
@@ -180,6 +227,11 @@ class NetworkNamespace:
     container: str | None = None
     process: Process | None = None
     platform: str | None = None
+    reason: str | None = None
+    routes: tuple[Route, ...] | None = None
+    neighbours: tuple[Neighbour, ...] | None = None
+    rules: tuple[Rule, ...] | None = None
+    sockets: tuple[Socket, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -187,10 +239,12 @@ class Question:
     """What a node is asked. `pods` None: every namespace; a pod without a UID is looked up by its name.
 
     `runtime` is the node's container runtime (docker, containerd, cri-o), None to ask all that are found.
+    `show` says what else is wanted: routes, neighbours, rules, sockets, statistics.
     """
 
     pods: tuple[Pod, ...] | None = None
     runtime: str | None = None
+    show: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

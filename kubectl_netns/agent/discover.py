@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from ..model import Answer, Namespace, NetworkNamespace, Pod, Process, Question, Sandbox, Warning
+from ..model import Answer, Namespace, NetworkNamespace, Pod, Question, Sandbox, Warning
+from ..tables import Process
 from . import peers, processes
 from .enter import Key, in_own_thread
 from .place import Place
@@ -70,7 +71,7 @@ def _survey(place: Place, question: Question, holders: list[Holder], warnings: l
         ways = {key: one.way for key, one in found.items() if key != host.key}
         answers = visit_all(visitor, ways.values())
         visits = {key: visit for key, way in ways.items() if isinstance(visit := answers[way], Visit) and visit.key == key}
-        if any(not _known(host, visit) for visit in visits.values()):
+        if _points_to_unknown(host, visits.values()):
             host = visitor.host()  # a pod that started since the host's links were read has its end there by now
         joined = peers.join(host, list(visits.values()), lambda a, b: visitor.number(ways[a], ways[b]))
     visits[host.key] = host
@@ -91,12 +92,12 @@ def host_namespace(place: Place, warnings: list[Warning]) -> str:
     return os.path.join(place.proc, "self", "ns", "net")
 
 
-def _known(host: Visit, visit: Visit) -> bool:
+def _points_to_unknown(host: Visit, visits: Iterable[Visit]) -> bool:
     indexes = {interface.index for interface in host.interfaces}
-    return all(
-        interface.link_index in indexes
+    return any(
+        interface.link_nsid is not None and interface.link_nsid == visit.host_nsid and interface.link_index not in indexes
+        for visit in visits
         for interface in visit.interfaces
-        if interface.link_nsid is not None and interface.link_nsid == visit.host_nsid
     )
 
 

@@ -2,21 +2,19 @@
 
 One dedicated thread switches (setns changes only the calling thread), so that the agent's other threads stay in the node's
 namespace. Everything opened is closed: a forgotten descriptor would keep a deleted pod's namespace, and its veth, alive.
-A path is checked after it was opened: where a runtime's mount is not visible, its file is an empty plain one.
-Source: ioctl_ns(2), setns(2).
+A path is checked after it was opened: where a runtime's mount is not visible, its file is an empty plain one, and setns says
+so with EINVAL. Source: setns(2).
 """
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-NS_GET_NSTYPE = 0xB703
 CLONE_NEWNET = 0x40000000
 
 Key = tuple[int, int]
@@ -29,21 +27,12 @@ class NotANamespace(Exception):
 
 @contextmanager
 def opened(path: str) -> Iterator[int]:
-    """A descriptor of the network namespace at `path`. Raises OSError when it is gone, NotANamespace when it is none."""
+    """A descriptor of the file at `path`, which `enter` checks. Raises OSError when it is gone."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        if not is_namespace(descriptor):
-            raise NotANamespace(path)
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def is_namespace(descriptor: int) -> bool:
-    try:
-        return fcntl.ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET
-    except OSError:
-        return False
 
 
 def key_of(descriptor: int) -> Key:
@@ -53,14 +42,28 @@ def key_of(descriptor: int) -> Key:
 
 
 def enter(descriptor: int) -> None:
-    """Move the calling thread into a network namespace. Raises OSError (EPERM without CAP_SYS_ADMIN)."""
-    if hasattr(os, "setns"):  # Python 3.12
-        os.setns(descriptor, CLONE_NEWNET)
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(ctypes.c_int(descriptor), ctypes.c_int(CLONE_NEWNET)):
+    """Move the calling thread into a network namespace. Raises NotANamespace, or OSError (EPERM without CAP_SYS_ADMIN)."""
+    try:
+        _setns(descriptor, CLONE_NEWNET)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise NotANamespace(os.readlink(f"/proc/self/fd/{descriptor}")) from error
+        raise
+
+
+def _libc_setns(descriptor: int, kind: int) -> None:
+    if _libc.setns(descriptor, kind):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+if hasattr(os, "setns"):  # Python 3.12
+    _setns = os.setns
+else:
+    import ctypes
+
+    _libc = ctypes.CDLL(None, use_errno=True)
+    _setns = _libc_setns
 
 
 def in_own_thread(work: Callable[[], Result]) -> Result:

@@ -5,10 +5,11 @@ Sources: linux/if_link.h, linux/if_addr.h, linux/if.h; the words are those that 
 
 from __future__ import annotations
 
-import ipaddress
+import socket
 import struct
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from ..model import Address, Interface, Statistics
 from .netlink import Netlink, attribute, attribute_list, attributes
@@ -37,7 +38,7 @@ LINK_FLAGS = ((0x8, "LOOPBACK"), (0x2, "BROADCAST"), (0x10, "POINTOPOINT"), (0x1
               (0x200, "ALLMULTI"), (0x100, "PROMISC"), (0x400, "MASTER"), (0x800, "SLAVE"), (0x4, "DEBUG"),
               (0x4000, "DYNAMIC"), (0x8000, "AUTOMEDIA"), (0x2000, "PORTSEL"), (0x20, "NOTRAILERS"), (0x1, "UP"),
               (0x10000, "LOWER_UP"), (0x20000, "DORMANT"), (0x40000, "ECHO"))  # fmt: skip
-IFF_UP, IFF_RUNNING, IFF_LOWER_UP = 0x1, 0x40, 0x10000
+IFF_UP, IFF_LOOPBACK, IFF_RUNNING, IFF_LOWER_UP = 0x1, 0x8, 0x40, 0x10000
 OPERSTATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 ADDRESS_FLAGS = ((0x80, "permanent"), (0x01, "temporary"), (0x02, "nodad"), (0x04, "optimistic"), (0x08, "dadfailed"),
@@ -59,61 +60,64 @@ def read_interfaces(netlink: Netlink) -> tuple[Interface, ...]:
             if address:
                 addresses[index].append(address)
     links = [
-        parse_link(payload)
+        cut_link(payload)
         for kind, payload in netlink.dump(RTM_GETLINK, IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0))
         if kind == RTM_NEWLINK
     ]
-    names = {link.index: link.name for link, _ in links}
-    return tuple(
-        replace(
-            link,
-            addresses=tuple(addresses[link.index]),
-            master=None if master is None else names.get(master, str(master)),
-            parent=_parent(link, names),
-        )
-        for link, master in sorted(links, key=lambda pair: pair[0].index)
-    )
+    names = {link.index: link.name for link in links}
+    links.sort(key=lambda link: link.index)
+    return tuple(interface(link, tuple(addresses.get(link.index, ())), names) for link in links)
 
 
-def _parent(link: Interface, names: dict[int, str]) -> str | None:
-    """What a vlan, macvlan or ipvlan sits on. In another namespace only its index there is known, written `ifN`."""
-    if link.link_index is None or link.kind in PAIRED or link.link_index in (0, link.index):
-        return None
-    if link.link_nsid is None and link.link_index in names:
-        return names[link.link_index]
-    return f"if{link.link_index}"
+@dataclass(frozen=True)
+class Link:
+    """One RTM_NEWLINK cut into attributes; `name` and `index` apart, because other links are named by them."""
+
+    index: int
+    name: str
+    arp_type: int
+    flags: int
+    found: dict[int, bytes]
 
 
-def parse_link(payload: bytes) -> tuple[Interface, int | None]:
-    """One RTM_NEWLINK → (interface without addresses, ifindex of its master). Raises ValueError when malformed."""
+def cut_link(payload: bytes) -> Link:
+    """Raises ValueError when malformed."""
     if len(payload) < IFINFOMSG.size:
         raise ValueError("netlink: a link message was cut short")
     _, arp_type, index, flags, _ = IFINFOMSG.unpack_from(payload)
     found = attributes(payload, IFINFOMSG.size)
+    return Link(index, text(found.get(IFLA_IFNAME)) or f"if{index}", arp_type, flags, found)
+
+
+def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str]) -> Interface:
+    """The facts of a link; `names` are those of the namespace's links by index. Raises ValueError when malformed."""
+    found, flags = link.found, link.flags
     info = attributes(found.get(IFLA_LINKINFO, b""))
-    kind = text(info.get(IFLA_INFO_KIND)) or ("loopback" if flags & 0x8 else "physical")
+    kind = text(info.get(IFLA_INFO_KIND)) or ("loopback" if flags & IFF_LOOPBACK else "physical")
     operstate = _word(OPERSTATES, found.get(IFLA_OPERSTATE, b"\0")[:1])
     running = "up" if flags & IFF_UP and flags & IFF_LOWER_UP else "down"
     # link/none devices carry no address; iproute2 prints none either
-    link_type = ARPHRD.get(arp_type, f"[{arp_type}]")
-    mac = link_address(found.get(IFLA_ADDRESS), link_type)
-    interface = Interface(
-        index=index,
-        name=text(found.get(IFLA_IFNAME)) or f"if{index}",
+    link_type = ARPHRD.get(link.arp_type) or f"[{link.arp_type}]"
+    link_index, link_nsid = _number(found, IFLA_LINK), _signed(found, IFLA_LINK_NETNSID)
+    master = _number(found, IFLA_MASTER)
+    parent = None
+    if link_index and link_index != link.index and kind not in PAIRED:
+        # in another namespace only its index is known
+        parent = names.get(link_index) if link_nsid is None else None
+        parent = parent or f"if{link_index}"
+    return Interface(
+        index=link.index,
+        name=link.name,
         kind=kind,
         state=running if operstate == "unknown" else operstate,
         flags=link_flags(flags),
         mtu=_number(found, IFLA_MTU) or 0,
-        mac=None if link_type == "loopback" else mac,
-        altnames=tuple(
-            name
-            for kind_, value in attribute_list(found.get(IFLA_PROP_LIST, b""))
-            if kind_ == IFLA_ALT_IFNAME and (name := text(value))
-        ),
+        mac=None if link_type == "loopback" else link_address(found.get(IFLA_ADDRESS), link_type),
+        altnames=_altnames(found[IFLA_PROP_LIST]) if IFLA_PROP_LIST in found else (),
         alias=text(found.get(IFLA_IFALIAS)),
-        addresses=(),
-        master=None,
-        parent=None,
+        addresses=addresses,
+        master=None if master is None else names.get(master, str(master)),
+        parent=parent,
         peer=None,
         statistics=_statistics(found.get(IFLA_STATS64)),
         operstate=operstate,
@@ -122,10 +126,14 @@ def parse_link(payload: bytes) -> tuple[Interface, int | None]:
         qdisc=text(found.get(IFLA_QDISC)),
         group=_number(found, IFLA_GROUP) or 0,
         queue_length=_number(found, IFLA_TXQLEN),
-        link_index=_number(found, IFLA_LINK),
-        link_nsid=_signed(found, IFLA_LINK_NETNSID),
+        link_index=link_index,
+        link_nsid=link_nsid,
     )
-    return interface, _number(found, IFLA_MASTER)
+
+
+def _altnames(properties: bytes) -> tuple[str, ...]:
+    names = (text(value) for kind, value in attribute_list(properties) if kind == IFLA_ALT_IFNAME)
+    return tuple(filter(None, names))
 
 
 def parse_address(payload: bytes) -> tuple[int, Address | None]:
@@ -154,7 +162,7 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
         peer=None if far == local else _ip(far),
         broadcast=_ip(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
         label=text(found.get(IFA_LABEL)),
-        flags=tuple(word for bit, word in ADDRESS_FLAGS if flags & bit),
+        flags=_address_flags(flags),
         valid_lifetime=None if valid == FOREVER else valid,
         preferred_lifetime=None if preferred == FOREVER else preferred,
         protocol=PROTOCOLS.get(protocol[0], str(protocol[0])) if protocol and protocol[0] else None,
@@ -168,6 +176,7 @@ def nsid_of(netlink: Netlink, descriptor: int) -> int | None:
     return None if nsid is None or nsid < 0 else nsid
 
 
+@lru_cache(maxsize=256)
 def link_flags(flags: int) -> tuple[str, ...]:
     """iproute2's words in iproute2's order; NO-CARRIER when it is up but not running."""
     words = [word for bit, word in LINK_FLAGS if flags & bit]
@@ -188,8 +197,14 @@ def text(value: bytes | None) -> str | None:
     return None if value is None else value.rstrip(b"\0").decode("utf-8", "backslashreplace")
 
 
+@lru_cache(maxsize=256)
+def _address_flags(flags: int) -> tuple[str, ...]:
+    return tuple(word for bit, word in ADDRESS_FLAGS if flags & bit)
+
+
 def _ip(value: bytes) -> str:
-    return str(ipaddress.ip_address(value))
+    """Raises ValueError for what is neither 4 nor 16 bytes long."""
+    return socket.inet_ntop(socket.AF_INET if len(value) == 4 else socket.AF_INET6, value)
 
 
 def _word(words: tuple[str, ...], value: bytes) -> str:

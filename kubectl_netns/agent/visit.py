@@ -46,7 +46,8 @@ class Visitor:
             enter(descriptor)
             with Netlink() as netlink:
                 interfaces = read_interfaces(netlink)
-                host_nsid = nsid_of(netlink, self._host)
+                linked = any(interface.link_nsid is not None for interface in interfaces)
+                host_nsid = nsid_of(netlink, self._host) if linked else None
             return Visit(key_of(descriptor), interfaces, nsid_of(self._netlink, descriptor), host_nsid)
 
     def number(self, path: str, other: str) -> int | None:

@@ -78,9 +78,9 @@ class LocalNode:
 
 
 def boot(python: str, packed: bytes, *words: str) -> list[str]:
-    # -W ignore: requests warns when it finds no character-set detector, which a Docker socket never needs
+    # -I -S: what the image has installed is not wanted; -W: requests misses a character-set detector, which a socket never needs
     boot = Path(__file__).with_name("boot.py").read_text()
-    return [python, "-W", "ignore", "-c", boot, str(len(packed)), *words]
+    return [python, "-I", "-S", "-W", "ignore", "-c", boot, str(len(packed)), *words]
 
 
 def _silence(silent: conversation.Silent, name: str, timeout: float) -> Exception:

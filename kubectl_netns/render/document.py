@@ -11,7 +11,6 @@ from ..model import NetworkNamespace
 from .safe import safe
 
 API_VERSION = "netns/v1"
-LATER = ("routes", "neighbours", "sockets", "rules")  # part of the contract, filled by no verb yet
 LIST = "NetworkNamespaceList"
 
 
@@ -41,17 +40,18 @@ def names(items: Iterable[NetworkNamespace]) -> str:
 def _item(item: NetworkNamespace) -> dict[str, Any]:
     described = _camel(dataclasses.asdict(item))
     warnings = described.pop("warnings")
-    return {**described, **dict.fromkeys(LATER), "warnings": warnings}
+    return {**described, "warnings": warnings}
 
 
 def _camel(value: Any) -> Any:
     if isinstance(value, dict):
-        return {_key(key): _camel(one) for key, one in value.items()}
+        return {key(name): _camel(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_camel(one) for one in value]
     return value
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
+    """A field's name as the contract writes it: host_network → hostNetwork."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import statistics
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+from kubectl_netns import wire
 from kubectl_netns.agent.enter import in_own_thread
 from kubectl_netns.agent.visit import Visit, Visitor, visit_all
 from kubectl_netns.client import bundle
-from kubectl_netns.client.conversation import ask
 from kubectl_netns.client.nodes import boot
-from kubectl_netns.model import Question
+from kubectl_netns.model import Answer, Question
 
 from .pairs import Ratio, paired, seconds
 
@@ -76,13 +78,21 @@ def in_c(bound: str) -> float:
 
 
 def agent(count: int) -> float:
-    """As on a node: a fresh Python, the bundle on its stdin, the answer in frames, decoded."""
-
-    def run() -> None:
-        answer = ask(boot(sys.executable, PACKED, "local"), PACKED, "0" * 32, Question(), 120)
-        assert len(answer.namespaces) == count + 1
-
-    return seconds(run)
+    """As on a node: a fresh Python, the bundle and the question on its stdin, to the last byte of its answer."""
+    said: list[bytes] = []
+    writer = wire.Writer(said.append)
+    writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": "0" * 32}).encode())
+    writer.send(wire.Kind.QUESTION, wire.encode(Question()))
+    writer.end()
+    begun = time.perf_counter()
+    command = boot(sys.executable, PACKED, "local")
+    done = subprocess.run(command, input=PACKED + b"".join(said), stdout=subprocess.PIPE, check=True)
+    taken = time.perf_counter() - begun
+    reader = wire.Reader(io.BytesIO(done.stdout).read)
+    reader.receive()
+    answer = wire.decode(Answer, reader.receive()[1])
+    assert len(answer.namespaces) == count + 1 and reader.receive()[0] is wire.Kind.END
+    return taken
 
 
 def per_namespace(count: int) -> float:

@@ -14,7 +14,6 @@ from ...model import Pod, Sandbox
 from ..place import Place
 from .base import Holder, RuntimeUnavailable, wanted
 
-SOCKET = "/run/docker.sock"
 TYPE = "io.kubernetes.docker.type"
 ATTEMPT = re.compile(r"_(\d+)$")  # dockershim names a pause container k8s_POD_NAME_NAMESPACE_UID_ATTEMPT
 TIMEOUT = 10
@@ -23,7 +22,7 @@ TIMEOUT = 10
 class DockerEngine:
     """Implements base.Runtime."""
 
-    def __init__(self, place: Place, socket: str = SOCKET) -> None:
+    def __init__(self, place: Place, socket: str) -> None:
         self._url = "unix://" + place.file(socket)
         self._socket = socket
 

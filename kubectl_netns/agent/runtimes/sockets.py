@@ -7,11 +7,9 @@ import stat
 
 from ..place import Place
 from ..processes import arguments, command, pids
-from . import docker_engine
 from .base import Runtime
-from .cri import Cri
-from .docker_engine import DockerEngine
 
+DOCKER = "/run/docker.sock"
 KNOWN = (
     "/run/containerd/containerd.sock",
     "/run/crio/crio.sock",
@@ -25,11 +23,17 @@ ARGUMENT = "--container-runtime-endpoint"
 def find(place: Place, runtime: str | None) -> list[Runtime]:
     """The runtimes to ask. `runtime` is what the API server says of the node; None: all that are there."""
     found: list[Runtime] = []
-    if runtime in (None, "docker") and _is_socket(place, docker_engine.SOCKET):
-        found.append(DockerEngine(place))
+    # each way to ask is imported where it is needed: the agent is compiled anew each time, so every line counts
+    if runtime in (None, "docker") and _is_socket(place, DOCKER):
+        from .docker_engine import DockerEngine
+
+        found.append(DockerEngine(place, DOCKER))
     if runtime != "docker":
         candidates = [path for path in dict.fromkeys([_kubelets(place), *KNOWN]) if path and _is_socket(place, path)]
-        found += [Cri(place, path) for path in candidates[: None if runtime is None else 1]]
+        if candidates:
+            from .cri import Cri
+
+            found += [Cri(place, path) for path in candidates[: None if runtime is None else 1]]
     return found
 
 
