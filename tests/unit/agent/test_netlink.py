@@ -1,0 +1,215 @@
+"""Netlink's framing: requests that the kernel understands, answers cut into messages, and every way in which a dump fails."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubectl_netns.agent.links import nsid_of, read_interfaces
+from kubectl_netns.agent.netlink import (
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    RECEIVE,
+    TRIES,
+    Netlink,
+    attribute,
+    attribute_list,
+    attributes,
+    messages,
+)
+
+MULTI = 0x2
+Script = list[Callable[[int], list[bytes]]]
+"""What the kernel sends for the first, second, … request: from its sequence number to datagrams."""
+
+
+def message(kind: int, payload: bytes = b"", sequence: int = 1, flags: int = MULTI) -> bytes:
+    whole = struct.pack("=IHHII", 16 + len(payload), kind, flags, sequence, 4711) + payload
+    return whole + b"\0" * (-len(whole) % 4)
+
+
+def done(sequence: int, code: int = 0, flags: int = MULTI) -> bytes:
+    return message(NLMSG_DONE, struct.pack("=i", code), sequence, flags)
+
+
+def error(sequence: int, code: int) -> bytes:
+    return message(NLMSG_ERROR, struct.pack("=i", code) + b"\0" * 16, sequence, 0)
+
+
+class Kernel:
+    """Stands in for the socket: answers each request with what its script says, and nothing else."""
+
+    def __init__(self, script: Script) -> None:
+        self.script, self.requests, self.waiting = script, list[bytes](), list[bytes]()
+
+    def send(self, request: bytes) -> None:
+        self.waiting += self.script[len(self.requests)](struct.unpack_from("=IHHII", request)[3])
+        self.requests.append(request)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        assert self.waiting, "the reader waits for more than the kernel sends"
+        return self.waiting.pop(0)
+
+    def close(self) -> None:
+        pass
+
+
+def talking_to(*script: Callable[[int], list[bytes]]) -> tuple[Netlink, Kernel]:
+    netlink, kernel = Netlink(), Kernel(list(script))
+    netlink._socket.close()
+    netlink._socket = cast(Any, kernel)
+    return netlink, kernel
+
+
+def test_a_dump_asks_once_and_takes_all_datagrams() -> None:
+    netlink, kernel = talking_to(
+        lambda n: [message(16, b"aaaa", n) + message(16, b"bbbbb", n), message(16, b"", n), message(20, b"c", n) + done(n)]
+    )
+    assert netlink.dump(18, b"body") == [(16, b"aaaa"), (16, b"bbbbb"), (16, b""), (20, b"c")]
+    assert kernel.requests == [struct.pack("=IHHII", 20, 18, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + b"body"]
+
+
+def test_each_request_has_its_own_number_and_other_numbers_are_ignored() -> None:
+    netlink, kernel = talking_to(
+        lambda n: [message(16, b"left over", n + 9) + error(n + 9, -errno.EIO), done(n + 9), message(16, b"mine", n) + done(n)],
+        lambda n: [message(16, b"late", n - 1), done(n - 1), message(16, b"next", n) + done(n)],
+    )
+    assert [netlink.dump(18, b""), netlink.dump(18, b"")] == [[(16, b"mine")], [(16, b"next")]]
+    assert [struct.unpack_from("=IHHII", request)[3] for request in kernel.requests] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda n: [error(n, -errno.EPERM)],
+        lambda n: [done(n, -errno.EPERM)],
+        lambda n: [message(16, b"aaaa", n), done(n, -errno.EPERM)],
+        lambda n: [message(16, b"aaaa", n, MULTI | NLM_F_DUMP_INTR), done(n, -errno.EPERM)],
+    ],
+    ids=["NLMSG_ERROR", "NLMSG_DONE", "NLMSG_DONE-after-rows", "NLMSG_DONE-of-an-interrupted-dump"],
+)
+def test_the_kernels_refusal_is_an_oserror(answer: Callable[[int], list[bytes]]) -> None:
+    netlink, _ = talking_to(answer)
+    with pytest.raises(PermissionError):
+        netlink.dump(18, b"")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda n: [message(16, b"old", n, MULTI | NLM_F_DUMP_INTR) + message(16, b"old", n), done(n)],
+        lambda n: [message(16, b"old", n), message(16, b"old", n, MULTI | NLM_F_DUMP_INTR) + done(n)],
+        lambda n: [message(16, b"old", n), done(n, flags=MULTI | NLM_F_DUMP_INTR)],
+    ],
+    ids=["on-the-first-row", "on-the-last-row", "on-the-end"],
+)
+def test_an_interrupted_dump_is_read_again(first: Callable[[int], list[bytes]]) -> None:
+    netlink, kernel = talking_to(first, lambda n: [message(16, b"new", n), done(n)])
+    assert netlink.dump(18, b"") == [(16, b"new")]
+    assert len(kernel.requests) == 2
+
+
+def test_a_table_that_never_stands_still_is_given_up() -> None:
+    netlink, kernel = talking_to(*[lambda n: [done(n, flags=NLM_F_DUMP_INTR)]] * (TRIES + 1))
+    with pytest.raises(OSError) as raised:
+        netlink.dump(18, b"")
+    assert (raised.value.errno, len(kernel.requests)) == (errno.EAGAIN, TRIES)
+
+
+def test_a_message_larger_than_the_buffer_is_no_answer() -> None:
+    netlink, _ = talking_to(lambda n: [message(16, b"x" * RECEIVE, n) + done(n)])
+    with pytest.raises(OSError) as raised:
+        netlink.dump(18, b"")
+    assert raised.value.errno == errno.EMSGSIZE
+
+
+def test_get_takes_the_one_answer() -> None:
+    netlink, kernel = talking_to(lambda n: [message(88, b"stale", n + 1), message(88, b"nsid", n, 0)])
+    assert netlink.get(90, b"body") == (88, b"nsid")
+    assert struct.unpack_from("=IHHII", kernel.requests[0])[2] == NLM_F_REQUEST
+
+
+@pytest.mark.parametrize(("code", "expected"), [(-errno.EBADF, errno.EBADF), (0, errno.ENODATA)])
+def test_get_without_an_answer_is_an_oserror(code: int, expected: int) -> None:
+    netlink, _ = talking_to(lambda n: [error(n, code)])
+    with pytest.raises(OSError) as raised:
+        netlink.get(90, b"")
+    assert raised.value.errno == expected
+
+
+def test_the_real_kernel_answers() -> None:
+    with Netlink() as netlink:
+        interfaces = read_interfaces(netlink)
+        with pytest.raises(OSError) as raised:
+            nsid_of(netlink, 1 << 20)
+    assert "loopback" in [one.kind for one in interfaces]
+    assert raised.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0",
+        b"\0" * 15,
+        b"\0" * 16,
+        struct.pack("=IHHII", 15, 16, 0, 1, 0),
+        struct.pack("=IHHII", 17, 16, 0, 1, 0),
+        struct.pack("=IHHII", 0xFFFFFFFF, 16, 0, 1, 0),
+        message(16, b"aaaa") + b"\0\0\0\0",
+        message(16, b"aaaa")[:-1],
+    ],
+)
+def test_a_malformed_datagram_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="netlink"):
+        list(messages(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (attribute(1, b""), [(1, b"")]),
+        (attribute(1, b"abcde") + attribute(2, b"f"), [(1, b"abcde"), (2, b"f")]),
+        (attribute(1, b"a") + attribute(1, b"b"), [(1, b"a"), (1, b"b")]),
+        (attribute(0x8000 | 18, b"nest"), [(18, b"nest")]),
+        (attribute(0x4000 | 3, b"net!"), [(3, b"net!")]),
+        (attribute(1, b"a")[:5], [(1, b"a")]),
+        (attribute(1, b"abcd") + b"\0\0\0", [(1, b"abcd")]),
+    ],
+    ids=["none", "empty", "padded", "repeated", "nested-flag", "byte-order-flag", "last-unpadded", "trailing-padding"],
+)
+def test_attributes(data: bytes, expected: list[tuple[int, bytes]]) -> None:
+    assert list(attribute_list(data)) == expected
+    assert attributes(b"head" + data, 4) == dict(expected)
+
+
+@pytest.mark.parametrize(
+    "data", [struct.pack("=HH", 0, 1), struct.pack("=HH", 3, 1), struct.pack("=HH", 5, 1), attribute(1, b"a") + b"\xff" * 4]
+)
+def test_malformed_attributes_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="netlink"):
+        attributes(data)
+
+
+@given(st.lists(st.tuples(st.integers(0, 0x3FFF), st.binary(max_size=30)), max_size=5))
+def test_attributes_round_trip(pairs: list[tuple[int, bytes]]) -> None:
+    assert list(attribute_list(b"".join(attribute(kind, value) for kind, value in pairs))) == pairs
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=100))
+def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
+    for parse in (messages, attribute_list):
+        try:
+            list(parse(data))
+        except ValueError:
+            pass
