@@ -45,7 +45,7 @@ class Address:
 class Peer:
     """The other end of a veth or netkit: known only when that end points back (checked both ways).
 
-    `inode` is the other end's namespace, None where only its nsid is known; `name` and `master` are None with it.
+    `inode` is the other end's namespace, None where only its nsid is known; `name` and `master` are None where it was not found.
     `routes` are the host's routes that lead through the peer to an address of this end, where no bridge does (Calico's shape).
     """
 

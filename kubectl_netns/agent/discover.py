@@ -1,4 +1,4 @@
-"""Answer a question about this node: find its namespaces, visit them, and join what runtimes, processes and the kernel say.
+"""Answer a question about this node. The story: ask the runtimes who, find what holds a namespace, visit each, join, judge.
 
 The runtimes say who, the kernel says what. A namespace is known by (device, inode); every path is checked against that after
 it was opened. Where two sources disagree the kernel is believed and a warning says so. What vanished meanwhile is no error.
@@ -9,77 +9,156 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from ..model import Answer, Namespace, NetworkNamespace, Pod, Question, Sandbox, Warning
+from ..model import Answer, Namespace, NetworkNamespace, Question, Sandbox, Warning
 from ..tables import Process
-from . import peers, processes
+from . import crosscheck, holders, names, ownership, peers, processes
 from .enter import Key, in_own_thread
+from .holders import Found
 from .place import Place
 from .runtimes import sockets
 from .runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
-from .visit import Visit, Visitor, visit_all
+from .visit import Visit, Visitor, is_gone, visit_all
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
-
-
-@dataclass
-class Found:
-    """A namespace while its facts are being gathered. `path` is as the node sees it, `way` as we do."""
-
-    key: Key
-    path: str
-    way: str
-    pids: list[int] = field(default_factory=list)
-    mounts: list[str] = field(default_factory=list)
-    holders: list[Holder] = field(default_factory=list)
-    warnings: list[Warning] = field(default_factory=list)
+NO_SANDBOX = Sandbox("", None, "unknown", None, None, None, "cgroup")
 
 
 def survey(place: Place, question: Question, runtimes: list[Runtime] | None = None) -> Answer:
-    """The node's answer. Raises OSError when not even the host's own namespace can be read (no rights)."""
+    """The node's answer. Raises OSError when not even the host's own namespace can be read (no rights).
+
+    A pod whose sandbox was told but could not be visited may just have got another one: the runtimes are asked once more.
+    """
+    answer, lost = _survey(place, question, runtimes)
+    if lost and question.pods is not None:
+        answer, _ = _survey(place, question, runtimes)
+    return answer
+
+
+def _survey(place: Place, question: Question, runtimes: list[Runtime] | None) -> tuple[Answer, bool]:
     warnings: list[Warning] = []
     if runtimes is None:
         runtimes = sockets.find(place, question.runtime)
         if question.runtime and not runtimes:
             message = f"no socket of {question.runtime} was found: sandboxes are inferred from cgroups"
             warnings.append(Warning("runtime-unavailable", message))
-    holders = ask(runtimes, question, warnings)
-    return in_own_thread(lambda: _survey(place, question, holders, warnings))
+    told = ask(runtimes, question, warnings)
+    complete = bool(runtimes) and not warnings
+    items = in_own_thread(lambda: _Surveyor(place, question, told, complete, warnings).items())
+    lost = any(
+        holder.sandbox.state == "ready" and not any(item.sandbox and item.sandbox.id == holder.sandbox.id for item in items)
+        for holder in told
+    )
+    return Answer(platform(), tuple(items), tuple(warnings)), lost
 
 
 def ask(runtimes: Iterable[Runtime], question: Question, warnings: list[Warning]) -> list[Holder]:
-    holders: list[Holder] = []
+    told: list[Holder] = []
     for runtime in runtimes:
         try:
-            holders += runtime.holders(question.pods)
+            told += runtime.holders(question.pods)
         except RuntimeUnavailable as error:
             # a machine that was not said to run a CRI may well have a containerd without one
             if question.runtime or not isinstance(error, NotSpoken):
                 warnings.append(Warning("runtime-unavailable", str(error)))
-    return holders
+    return told
 
 
-def _survey(place: Place, question: Question, holders: list[Holder], warnings: list[Warning]) -> Answer:
-    with ExitStack() as stack:
-        host_way = host_namespace(place, warnings)
-        visitor = Visitor(host_way, stack)
-        host = visitor.host()
-        found = find(place, host.key, holders)
-        if question.pods is not None:
-            found = select(place, found, question.pods)
-        ways = {key: one.way for key, one in found.items() if key != host.key}
-        answers = visit_all(visitor, ways.values())
-        visits = {key: visit for key, way in ways.items() if isinstance(visit := answers[way], Visit) and visit.key == key}
-        if _points_to_unknown(host, visits.values()):
-            host = visitor.host()  # a pod that started since the host's links were read has its end there by now
-        joined = peers.join(host, list(visits.values()), lambda a, b: visitor.number(ways[a], ways[b]))
-    visits[host.key] = host
-    order = sorted(
-        (key for key in found if key in visits), key=lambda key: (key != host.key, found[key].pids[:1] or [1 << 31], key)
-    )
-    described = (describe(place, found[key], replace(visits[key], interfaces=joined[key]), host.key) for key in order)
-    return Answer(platform(), tuple(_per_pod(described, question)), tuple(warnings))
+class _Surveyor:
+    """One survey, in the thread that may switch namespaces. `complete`: every runtime of the node gave its answer."""
+
+    def __init__(self, place: Place, question: Question, told: list[Holder], complete: bool, warnings: list[Warning]) -> None:
+        self._place = place
+        self._question = question
+        self._told = told
+        self._complete = complete
+        self._warnings = warnings
+        self._everything = question.pods is None
+
+    def items(self) -> list[NetworkNamespace]:
+        with ExitStack() as stack:
+            visitor = Visitor(host_namespace(self._place, self._warnings), stack)
+            host = visitor.host()
+            found = holders.find(self._place, host.key[0], self._everything, stack)
+            for holder in self._told:
+                ownership.attach(self._place, host.key, found, holder)
+            stale = names.read(self._place, found, host.key[0]) if self._everything else []
+            if self._question.pods is not None:
+                found = ownership.select(self._place, found, self._question.pods)
+            ways = {key: one.way for key, one in found.items() if key != host.key}
+            visits = self._visits(visitor, ways)
+            if _points_to_unknown(host, visits.values()):
+                host = visitor.host()  # a pod that started since the host's links were read has its end there by now
+            if self._everything:
+                visits |= {visit.key: visit for visit in visitor.numbered({visit.nsid for visit in visits.values()})}
+            joined = peers.join(host, list(visits.values()), lambda a, b: visitor.number(ways.get(a), ways.get(b)))
+        visits[host.key] = host
+        described = [
+            item
+            for key, visit in sorted(visits.items(), key=lambda pair: _order(host.key, found, pair[0]))
+            if key in found or visit.by_number
+            for item in self._describe(found.get(key), replace(visit, interfaces=joined[key]), host.key)
+        ]
+        if not self._everything:
+            return _best(described)
+        return [*crosscheck.duplicates(described), *(_stale(one) for one in stale)]
+
+    def _visits(self, visitor: Visitor, ways: dict[Key, str]) -> dict[Key, Visit]:
+        """What could be visited, and is what it was taken for. What is there but cannot be read is told."""
+        visits: dict[Key, Visit] = {}
+        for key, outcome in zip(ways, visit_all(visitor, ways.values())):
+            if isinstance(outcome, Visit):
+                if outcome.key == key:
+                    visits[key] = outcome
+            elif not is_gone(outcome):
+                message = f"the namespace net:[{key[1]}] ({ways[key]}) could not be read: {outcome}"
+                self._warnings.append(Warning("namespace-unreadable", message))
+        return visits
+
+    def _describe(self, one: Found | None, visit: Visit, host: Key) -> list[NetworkNamespace]:
+        """The namespace's item; of the host's, when pods are asked for, an item for each of them that shares it."""
+        if one is None:
+            return [_numbered(visit)]
+        if one.key == host:
+            plain = self._item(one, visit, host, None)
+            return [plain] if self._everything else [
+                replace(plain, pod=holder.pod, sandbox=holder.sandbox, warnings=(*plain.warnings, *self._notes(one, holder)))
+                for holder in one.holders
+            ]  # fmt: skip
+        holder = max(one.holders, key=lambda holder: ownership.rank(holder.sandbox), default=None)
+        return [self._item(one, visit, host, holder)]
+
+    def _notes(self, one: Found, holder: Holder | None) -> list[Warning]:
+        if holder is None:
+            return []
+        strangers = [] if holder.pod and holder.pod.host_network else ownership.strangers(holder, one.holders)
+        return [*ownership.others(holder, self._told), *strangers]
+
+    def _item(self, one: Found, visit: Visit, host: Key, holder: Holder | None) -> NetworkNamespace:
+        sandbox, pod = None, None
+        if holder:
+            sandbox, pod = holder.sandbox, holder.pod
+        elif one.key != host:
+            sandbox, pod = ownership.inferred(self._place, one)
+        verdict, reason = ownership.verdict(one, host, pod, sandbox, self._complete)
+        command = processes.command(self._place, one.pids[0]) if one.pids else None
+        return NetworkNamespace(
+            node=None,
+            namespace=Namespace(
+                one.key[1], one.key[0], one.path or None, visit.nsid, one.held_by(), tuple(sorted({*one.mounts, *one.links}))
+            ),
+            role=ownership.role(one, host, pod, sandbox),
+            pod=pod,
+            sandbox=sandbox,
+            verdict=verdict,
+            interfaces=visit.interfaces,
+            warnings=(*one.warnings, *unconfirmed(visit), *self._notes(one, holder)),
+            container=holder.container if holder else None,
+            process=Process(one.pids[0], command or "?") if one.pids else None,
+            platform=platform(),
+            reason=reason,
+        )
 
 
 def host_namespace(place: Place, warnings: list[Warning]) -> str:
@@ -101,140 +180,35 @@ def _points_to_unknown(host: Visit, visits: Iterable[Visit]) -> bool:
     )
 
 
-def find(place: Place, host: Key, holders: list[Holder]) -> dict[Key, Found]:
-    """Every namespace that a process, a bind mount or a runtime's sandbox holds, the host's own among them."""
-    found: dict[Key, Found] = {}
-    for key, pids in processes.by_namespace(place).items():
-        path = f"/proc/{pids[0]}/ns/net"
-        found[key] = Found(key, path, place.process(pids[0], "ns", "net"), pids)
-    for mount in processes.mounts(place):
-        key = (host[0], mount.inode)
-        one = found.setdefault(key, Found(key, mount.path, place.file(mount.path)))
-        one.mounts.append(mount.path)
-        if len(one.mounts) == 1 and key != host:
-            one.path, one.way = mount.path, place.file(mount.path)
-    for holder in holders:
-        attach(place, host, found, holder)
-    return found
+def _order(host: Key, found: dict[Key, Found], key: Key) -> tuple[bool, int, Key]:
+    """The host first, then by the oldest process, then those without any."""
+    one = found.get(key)
+    return key != host, one.pids[0] if one and one.pids else 1 << 31, key
 
 
-def attach(place: Place, host: Key, found: dict[Key, Found], holder: Holder) -> None:
-    """Add a runtime's sandbox to the namespace that it is in: by its path, and by its pid, which must agree."""
-    if holder.pod and holder.pod.host_network:
-        found[host].holders.append(holder)
-        return
-    pid = holder.sandbox.pid
-    by_pid = _key(place.process(pid, "ns", "net")) if pid else None
-    by_path = _key(place.file(holder.path)) if holder.path else None
-    if by_path and by_path[0] != host[0]:
-        by_path = None  # an empty plain file: a name whose namespace is not mounted there
-    key = by_pid or by_path
-    if key is None or (key not in found and by_path is None):
-        return
-    one = found.setdefault(key, Found(key, holder.path or "", place.file(holder.path or "")))
-    one.holders.append(holder)
-    if holder.path and by_path == key:
-        one.path, one.way = holder.path, place.file(holder.path)
-    elif holder.path:
-        message = f"{holder.path} is not the namespace of sandbox {holder.sandbox.id[:12]}: its pause process is in {key[1]}"
-        one.warnings.append(Warning("path-mismatch", message))
+def _best(items: list[NetworkNamespace]) -> list[NetworkNamespace]:
+    """Of each pod's items the one whose sandbox counts."""
+    best: dict[object, NetworkNamespace] = {}
+    for item in items:
+        key = (item.pod.uid, item.pod.namespace, item.pod.name) if item.pod else item.namespace
+        rival = best.get(key)
+        if rival is None or ownership.rank(item.sandbox or NO_SANDBOX) > ownership.rank(rival.sandbox or NO_SANDBOX):
+            best[key] = item
+    return list(best.values())
 
 
-def _key(path: str) -> Key | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def select(place: Place, found: dict[Key, Found], pods: tuple[Pod, ...]) -> dict[Key, Found]:
-    """Only the namespaces of these pods. A pod that no runtime tells of is looked for in the cgroups."""
-    chosen = {key: one for key, one in found.items() if any(_holds(holder, pods) for holder in one.holders)}
-    told = [holder.pod for one in chosen.values() for holder in one.holders if holder.pod]
-    missing = {pod.uid for pod in pods if pod.uid and not any(pod.matches(other) for other in told)}
-    for key, one in found.items():
-        if missing and key not in chosen and one.pids and processes.cgroup_owner(place, one.pids[0]).pod_uid in missing:
-            chosen[key] = one
-    return chosen
-
-
-def _holds(holder: Holder, pods: tuple[Pod, ...]) -> bool:
-    return holder.pod is not None and any(pod.matches(holder.pod) for pod in pods)
-
-
-def describe(place: Place, one: Found, visit: Visit, host: Key) -> list[NetworkNamespace]:
-    """The namespace's facts; on the host, one item for each host-network pod that is asked for by `_per_pod`."""
-    warnings = [*one.warnings, *unconfirmed(visit)]
-    namespace = Namespace(
-        inode=one.key[1],
-        device=one.key[0],
-        path=one.path,
-        nsid=visit.nsid,
-        held_by=tuple(word for word, held in (("process", one.pids), ("mount", one.mounts)) if held),
+def _numbered(visit: Visit) -> NetworkNamespace:
+    reason = "only its number is known: something holds it that cannot be seen, such as a descriptor on its way through a socket"
+    namespace = Namespace(None, None, None, visit.nsid, ("nsid",))
+    warnings = tuple(unconfirmed(visit))
+    return NetworkNamespace(
+        None, namespace, "unknown", None, None, "unknown", visit.interfaces, warnings, platform=platform(), reason=reason
     )
-    holder = newest(one.holders, warnings) if one.key != host else None
-    sandbox, pod = (holder.sandbox, holder.pod) if holder else inferred(place, one, host)
-    container = holder.container if holder else None
-    item = NetworkNamespace(
-        node=None,
-        namespace=namespace,
-        role=role(one, host, pod, container or (sandbox.id[:12] if sandbox else None)),
-        pod=pod,
-        sandbox=sandbox,
-        verdict=verdict(one.key == host, sandbox),
-        interfaces=visit.interfaces,
-        warnings=tuple(warnings),
-        container=container,
-        process=Process(one.pids[0], processes.command(place, one.pids[0]) or "?") if one.pids else None,
-        platform=platform(),
-    )
-    return [item, *(replace(item, pod=other.pod, sandbox=other.sandbox) for other in one.holders if one.key == host)]
 
 
-def _per_pod(described: Iterable[list[NetworkNamespace]], question: Question) -> Iterable[NetworkNamespace]:
-    """In a whole node's list the host's namespace stands once; asked for pods, it stands once for each of them."""
-    for items in described:
-        if question.pods is None or items[0].role != "host":
-            yield items[0]
-        else:
-            yield from items[1:]
-
-
-def newest(holders: list[Holder], warnings: list[Warning]) -> Holder | None:
-    """The ready sandbox of the newest attempt. Others in the same namespace are told."""
-    if not holders:
-        return None
-    ranked = sorted(holders, key=lambda h: (h.sandbox.state == "ready", h.sandbox.attempt or 0, h.sandbox.created_at or ""))
-    if len(ranked) > 1:
-        others = ", ".join(f"{holder.sandbox.id[:12]} ({holder.sandbox.state})" for holder in ranked[:-1])
-        warnings.append(Warning("other-sandboxes", f"other sandboxes share this namespace: {others}"))
-    return ranked[-1]
-
-
-def inferred(place: Place, one: Found, host: Key) -> tuple[Sandbox | None, Pod | None]:
-    """What the cgroup of the namespace's first process says, where no runtime says anything."""
-    if one.key == host or not one.pids:
-        return None, None
-    owner = processes.cgroup_owner(place, one.pids[0])
-    if owner.container_id is None:
-        return None, None
-    sandbox = Sandbox(owner.container_id, None, "unknown", one.pids[0], None, None, "cgroup")
-    return sandbox, Pod("", "", owner.pod_uid) if owner.pod_uid else None
-
-
-def role(one: Found, host: Key, pod: Pod | None, container: str | None) -> str:
-    if one.key == host:
-        return "host"
-    if pod or container:
-        return "pod" if pod else "container"
-    return "named" if any(path.startswith(("/run/netns/", "/var/run/netns/")) for path in one.mounts) else "unknown"
-
-
-def verdict(is_host: bool, sandbox: Sandbox | None) -> str:
-    if is_host or (sandbox and sandbox.state == "ready"):
-        return "owned"
-    return "orphan" if sandbox and sandbox.state == "notready" else "unknown"
+def _stale(one: names.Stale) -> NetworkNamespace:
+    namespace = Namespace(None, None, one.path, None, (), (one.path,))
+    return NetworkNamespace(None, namespace, "named", None, None, "stale", (), platform=platform(), reason=one.reason)
 
 
 def unconfirmed(visit: Visit) -> list[Warning]:

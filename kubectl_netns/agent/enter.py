@@ -3,12 +3,13 @@
 One dedicated thread switches (setns changes only the calling thread), so that the agent's other threads stay in the node's
 namespace. Everything opened is closed: a forgotten descriptor would keep a deleted pod's namespace, and its veth, alive.
 A path is checked after it was opened: where a runtime's mount is not visible, its file is an empty plain one, and setns says
-so with EINVAL. Source: setns(2).
+so with EINVAL. Sources: setns(2), ioctl_ns(2).
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 CLONE_NEWNET = 0x40000000
+NS_GET_NSTYPE = 0xB703
 
 Key = tuple[int, int]
 Result = TypeVar("Result")
@@ -39,6 +41,24 @@ def key_of(descriptor: int) -> Key:
     """What identifies a namespace: (device, inode). Inodes are reused, so a key is good only while it is held open."""
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino
+
+
+def key_at(path: str) -> Key | None:
+    """The key of the file at `path`, whatever it is; None when it is gone or may not be looked at."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def is_network(path: str) -> bool:
+    """Whether the nsfs file at `path` is a network namespace, and not one of another type."""
+    try:
+        with opened(path) as descriptor:
+            return fcntl.ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError:
+        return False
 
 
 def enter(descriptor: int) -> None:

@@ -27,10 +27,11 @@ CACHEINFO = struct.Struct("=4I")  # preferred, valid, created, updated
 
 IFLA_ADDRESS, IFLA_BROADCAST, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC = 1, 2, 3, 4, 5, 6
 IFLA_MASTER, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_STATS64 = 10, 13, 16, 18, 20, 23
-IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 27, 37, 52, 53
+IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_TARGET_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 27, 37, 46, 52, 53
 IFLA_INFO_KIND = 1
-IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS, IFA_PROTO = 1, 2, 3, 4, 6, 8, 11
-NETNSA_NSID, NETNSA_FD = 1, 3
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
+IFA_TARGET_NETNSID, IFA_PROTO = 10, 11
+NETNSA_NSID, NETNSA_FD, NETNSA_TARGET_NSID = 1, 3, 4
 
 ARPHRD = {1: "ether", 32: "infiniband", 512: "ppp", 768: "ipip", 769: "tunnel6", 772: "loopback", 776: "sit", 778: "gre",
           823: "gre6", 65534: "none"}  # fmt: skip
@@ -51,19 +52,21 @@ PAIRED = ("veth", "netkit")
 AF_UNSPEC = 0
 
 
-def read_interfaces(netlink: Netlink) -> tuple[Interface, ...]:
-    """Every interface by ifindex, its addresses in the kernel's order. `peer` is None still; names of masters are resolved."""
+def read_interfaces(netlink: Netlink, target: int | None = None) -> tuple[Interface, ...]:
+    """Every interface by ifindex, its addresses in the kernel's order. `peer` is None still; names of masters are resolved.
+
+    `target` is the nsid of another namespace to read instead (Linux 5.0), for which the socket must be a strict one.
+    """
+    other = NUMBER.pack(target) if target is not None else None
     addresses: dict[int, list[Address]] = defaultdict(list)
-    for kind, payload in netlink.dump(RTM_GETADDR, IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0)):
+    request = IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0) + (attribute(IFA_TARGET_NETNSID, other) if other else b"")
+    for kind, payload in netlink.dump(RTM_GETADDR, request):
         if kind == RTM_NEWADDR:
             index, address = parse_address(payload)
             if address:
                 addresses[index].append(address)
-    links = [
-        cut_link(payload)
-        for kind, payload in netlink.dump(RTM_GETLINK, IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0))
-        if kind == RTM_NEWLINK
-    ]
+    request = IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0) + (attribute(IFLA_TARGET_NETNSID, other) if other else b"")
+    links = [cut_link(payload) for kind, payload in netlink.dump(RTM_GETLINK, request) if kind == RTM_NEWLINK]
     names = {link.index: link.name for link in links}
     links.sort(key=lambda link: link.index)
     return tuple(interface(link, tuple(addresses.get(link.index, ())), names) for link in links)
@@ -162,16 +165,31 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
         peer=None if far == local else _ip(far),
         broadcast=_ip(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
         label=text(found.get(IFA_LABEL)),
-        flags=_address_flags(flags),
+        flags=_address_flags(family, flags),
         valid_lifetime=None if valid == FOREVER else valid,
         preferred_lifetime=None if preferred == FOREVER else preferred,
         protocol=PROTOCOLS.get(protocol[0], str(protocol[0])) if protocol and protocol[0] else None,
     )
 
 
-def nsid_of(netlink: Netlink, descriptor: int) -> int | None:
-    """The number by which the socket's namespace knows the one behind `descriptor`; None when it has given none."""
-    _, payload = netlink.get(RTM_GETNSID, RTGENMSG.pack(AF_UNSPEC) + attribute(NETNSA_FD, NUMBER.pack(descriptor)))
+def nsid_of(netlink: Netlink, descriptor: int, target: int | None = None) -> int | None:
+    """The number by which the socket's namespace knows the one behind `descriptor`; None when it has given none.
+
+    `target`: as the namespace counts that has this nsid itself (Linux 5.0).
+    """
+    request = RTGENMSG.pack(AF_UNSPEC) + attribute(NETNSA_FD, NUMBER.pack(descriptor))
+    if target is not None:
+        request += attribute(NETNSA_TARGET_NSID, NUMBER.pack(target))
+    return _nsid(netlink.get(RTM_GETNSID, request)[1])
+
+
+def nsids(netlink: Netlink) -> set[int]:
+    """Every number that the socket's namespace has given to another."""
+    answers = netlink.dump(RTM_GETNSID, RTGENMSG.pack(AF_UNSPEC))
+    return {nsid for _, payload in answers if (nsid := _nsid(payload)) is not None}
+
+
+def _nsid(payload: bytes) -> int | None:
     nsid = _signed(attributes(payload, RTGENMSG.size), NETNSA_NSID)
     return None if nsid is None or nsid < 0 else nsid
 
@@ -193,13 +211,15 @@ def link_address(value: bytes | None, link_type: str) -> str | None:
 
 
 def text(value: bytes | None) -> str | None:
-    """A C string from the kernel. Bytes that are not UTF-8 survive as surrogates' escapes (\\udcNN), as in file names."""
-    return None if value is None else value.rstrip(b"\0").decode("utf-8", "backslashreplace")
+    """A C string from the kernel. Bytes that are not UTF-8 survive as surrogates (\\udcNN), as in file names."""
+    return None if value is None else value.rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
 @lru_cache(maxsize=256)
-def _address_flags(flags: int) -> tuple[str, ...]:
-    return tuple(word for bit, word in ADDRESS_FLAGS if flags & bit)
+def _address_flags(family: int, flags: int) -> tuple[str, ...]:
+    """The same bit is `temporary` for IPv6 and `secondary` for IPv4."""
+    words = (word for bit, word in ADDRESS_FLAGS if flags & bit)
+    return tuple("secondary" if word == "temporary" and family == socket.AF_INET else word for word in words)
 
 
 def _ip(value: bytes) -> str:

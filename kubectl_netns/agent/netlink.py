@@ -21,6 +21,7 @@ INTEGER = struct.Struct("=i")
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
 NLA_TYPE_MASK = 0x3FFF
+SOL_NETLINK, NETLINK_GET_STRICT_CHK = 270, 12
 
 RECEIVE = 1 << 16  # the kernel fills at most 32 KiB at a time, more only where one message needs it
 TIMEVAL = struct.Struct("@ll")
@@ -42,6 +43,10 @@ class Netlink:
         # the kernel's own limit costs nothing, where Python's settimeout adds a poll to every receive
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEVAL.pack(int(timeout), 0))
         self._sequence = 0
+
+    def be_strict(self) -> None:
+        """Have every part of a request heeded or refused; else a dump for another namespace gives our own addresses (4.20)."""
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
 
     def __enter__(self) -> Netlink:
         return self

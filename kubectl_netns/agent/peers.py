@@ -48,9 +48,12 @@ class _Joiner:
         index, nsid = far_index(interface), interface.link_nsid
         for other, expected in self._candidates(visit, interface):
             end = self._by_index[other.key].get(index)
+            if other.key != visit.key and expected is None:
+                continue  # no number, no proof
             if end and end.kind in PAIRED and far_index(end) == interface.index and end.link_nsid == expected:
                 on_host = other.key == self._host.key
-                return replace(interface, peer=Peer(other.key[1], index, end.name, end.master, on_host, nsid))
+                inode = None if other.by_number else other.key[1]
+                return replace(interface, peer=Peer(inode, index, end.name, end.master, on_host, nsid))
         return replace(interface, peer=Peer(None, index, None, None, self._on_host(visit, nsid), nsid))
 
     def _candidates(self, visit: Visit, interface: Interface) -> list[tuple[Visit, int | None]]:

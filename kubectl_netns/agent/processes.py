@@ -37,7 +37,7 @@ class Mount:
 
 
 def pids(place: Place) -> list[int]:
-    return sorted(int(name) for name in os.listdir(place.proc) if name.isdigit())
+    return _numbers(place.proc)
 
 
 def by_namespace(place: Place) -> dict[Key, list[int]]:
@@ -50,6 +50,32 @@ def by_namespace(place: Place) -> dict[Key, list[int]]:
             continue  # it ended, or it is a zombie
         found.setdefault((status.st_dev, status.st_ino), []).append(pid)
     return found
+
+
+def threads(place: Place, pid: int) -> list[int]:
+    """The threads of a process but its first, which has the process's own number."""
+    return [tid for tid in _numbers(place.process(pid, "task")) if tid != pid]
+
+
+def by_mount_namespace(place: Place) -> list[int]:
+    """A process for each mount namespace, PID 1 first."""
+    found: dict[int, int] = {}
+    for pid in pids(place):
+        try:
+            found.setdefault(os.stat(place.process(pid, "ns", "mnt")).st_ino, pid)
+        except OSError:
+            continue
+    return list(found.values())
+
+
+def descriptors(place: Place, pid: int) -> Iterable[tuple[int, str]]:
+    """The open files of a process and where each link leads, as text."""
+    folder = place.process(pid, "fd")
+    for descriptor in _numbers(folder):
+        try:
+            yield descriptor, os.readlink(f"{folder}/{descriptor}")
+        except OSError:
+            continue
 
 
 def command(place: Place, pid: int) -> str | None:
@@ -66,7 +92,7 @@ def cgroup_owner(place: Place, pid: int) -> CgroupOwner:
 
 def mounts(place: Place, pid: int = 1) -> list[Mount]:
     """The network namespaces that are bind mounted in the mount namespace of `pid`."""
-    return list(parse_mountinfo(_read(place.process(pid, "mountinfo"), "").splitlines()))
+    return list(parse_mountinfo(_read(place.process(pid, "mountinfo"), "").split("\n")))
 
 
 def parse_cgroup(text: str) -> CgroupOwner:
@@ -79,8 +105,9 @@ def parse_cgroup(text: str) -> CgroupOwner:
         path = line.split(":", 2)[-1]
         if "crio-conmon-" in path:
             continue
-        if match := POD_UID.search(path):
-            uid = uid or _dashed(match[1])
+        # of a pod in a pod (a kind cluster in a pod) the innermost of both
+        if uids := POD_UID.findall(path):
+            uid = uid or _dashed(uids[-1])
         if ids := CONTAINER_ID.findall(path):
             container = container or ids[-1]
     return CgroupOwner(uid, container)
@@ -94,6 +121,13 @@ def parse_mountinfo(lines: Iterable[str]) -> Iterable[Mount]:
             yield Mount(int(match[1]), OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4]))
 
 
+def _numbers(folder: str) -> list[int]:
+    try:
+        return sorted(int(name) for name in os.listdir(folder) if name.isdigit())
+    except OSError:
+        return []
+
+
 def _dashed(uid: str) -> str:
     digits = uid.replace("-", "").replace("_", "")
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
@@ -101,7 +135,7 @@ def _dashed(uid: str) -> str:
 
 def _read(path: str, default: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="backslashreplace") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             return file.read()
     except OSError:
         return default

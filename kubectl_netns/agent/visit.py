@@ -13,20 +13,29 @@ from dataclasses import dataclass
 
 from ..model import Interface
 from .enter import Key, NotANamespace, enter, key_of, opened
-from .links import nsid_of, read_interfaces
+from .links import nsid_of, nsids, read_interfaces
 from .netlink import Netlink
 
-GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EINVAL)
+GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.ENXIO)
+BY_NUMBER = 0  # no nsfs has this device
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One namespace as found. `nsid` is its number on the host, `host_nsid` the host's number in it; None: not numbered."""
+    """One namespace as found. `nsid` is its number on the host, `host_nsid` the host's number in it; None: not numbered.
+
+    One that was read by its number alone has no inode: its key is (BY_NUMBER, nsid). The kernel tells its links as the host
+    counts, so `host_nsid` is then the host's number for itself.
+    """
 
     key: Key
     interfaces: tuple[Interface, ...]
     nsid: int | None = None
     host_nsid: int | None = None
+
+    @property
+    def by_number(self) -> bool:
+        return self.key[0] == BY_NUMBER
 
 
 class Visitor:
@@ -50,8 +59,24 @@ class Visitor:
                 host_nsid = nsid_of(netlink, self._host) if linked else None
             return Visit(key_of(descriptor), interfaces, nsid_of(self._netlink, descriptor), host_nsid)
 
-    def number(self, path: str, other: str) -> int | None:
+    def numbered(self, known: set[int | None]) -> list[Visit]:
+        """The namespaces that the host has numbered and that are not among the known: held by something out of sight."""
+        enter(self._host)
+        visits = []
+        with Netlink() as netlink:
+            try:
+                netlink.be_strict()
+                for nsid in sorted(nsids(netlink) - known - {nsid_of(netlink, self._host)}):
+                    interfaces = read_interfaces(netlink, nsid)
+                    visits.append(Visit((BY_NUMBER, nsid), interfaces, nsid, nsid_of(netlink, self._host)))
+            except OSError:
+                pass  # gone meanwhile, or a kernel before 5.0, which can be asked only from inside
+        return visits
+
+    def number(self, path: str | None, other: str | None) -> int | None:
         """The number by which the namespace at `path` knows the one at `other`; None when it has none, or either is gone."""
+        if path is None or other is None:
+            return None
         try:
             with opened(path) as here, opened(other) as there:
                 enter(here)
@@ -61,12 +86,17 @@ class Visitor:
             return None
 
 
-def visit_all(visitor: Visitor, paths: Iterable[str]) -> dict[str, Visit | Exception]:
+def visit_all(visitor: Visitor, paths: Iterable[str]) -> list[Visit | Exception]:
     """What each path led to, or why it led nowhere."""
-    visits: dict[str, Visit | Exception] = {}
+    visits: list[Visit | Exception] = []
     for path in paths:
         try:
-            visits[path] = visitor.visit(path)
+            visits.append(visitor.visit(path))
         except (OSError, NotANamespace, ValueError) as error:
-            visits[path] = error
+            visits.append(error)
     return visits
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether the failure of a visit means that there was nothing to visit any more."""
+    return isinstance(error, NotANamespace) or (isinstance(error, OSError) and error.errno in GONE)

@@ -46,9 +46,11 @@ def _facts(item: NetworkNamespace, wide: bool) -> list[tuple[str, str, str]]:
         if sandbox.network_id:
             rows.append(("Network", _short(sandbox.network_id, wide), "Docker's NetworkSettings.SandboxID"))
     nsid = f", nsid {namespace.nsid}" if namespace.nsid is not None else ""
-    rows.append(("Namespace", namespace.path or NOTHING, f"net:[{namespace.inode}]{nsid if wide else ''}"))
+    rows.append(("Namespace", namespace.path or NOTHING, f"{_inode(item)}{nsid if wide else ''}"))
     if wide:
-        rows.append(("Held by", " ".join(namespace.held_by) or NOTHING, item.verdict))
+        rows.append(("Held by", " ".join(namespace.held_by) or NOTHING, " ".join(namespace.names)))
+    if wide or item.verdict != "owned":
+        rows.append(("Verdict", item.verdict, item.reason or ""))
     return [(label, safe(first), safe(rest)) for label, first, rest in rows]
 
 
@@ -84,7 +86,8 @@ def other_side(one: Interface) -> str:
     if one.peer:
         if one.peer.name is None:
             return f"index {one.peer.index}, not found" if one.peer.on_host else f"index {one.peer.index} in another namespace"
-        where = "" if one.peer.on_host else f" in net:[{one.peer.inode}]"
+        elsewhere = f"net:[{one.peer.inode}]" if one.peer.inode is not None else f"the namespace with nsid {one.peer.nsid}"
+        where = "" if one.peer.on_host else f" in {elsewhere}"
         bridge = f" on {one.peer.master}" if one.peer.master else ""
         return safe(f"{one.peer.name} ({one.peer.index}){bridge}{where}")
     if one.parent:
@@ -105,8 +108,8 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
         ]
         owners = [item for item in items for _ in item.interfaces]
     else:
-        headers = ["INODE", "ROLE", "OWNER", "HELD BY", "PID", "INTERFACES", "ADDRESSES"]
-        rows = [[*_identity(item), _held(item), _pid(item), _links(item), _addresses(item)] for item in items]
+        headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "INTERFACES", "ADDRESSES"]
+        rows = [[*_identity(item), item.verdict, _held(item), _pid(item), _links(item), _addresses(item)] for item in items]
         owners = list(items)
     if nodes:
         headers = ["NODE", *headers]
@@ -115,7 +118,11 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
 
 
 def _identity(item: NetworkNamespace) -> list[object]:
-    return [item.namespace.inode, item.role, safe(owner(item))]
+    return [item.namespace.inode or NOTHING, item.role, safe(owner(item))]
+
+
+def _inode(item: NetworkNamespace) -> str:
+    return f"net:[{item.namespace.inode}]" if item.namespace.inode is not None else "no namespace"
 
 
 def owner(item: NetworkNamespace) -> str:
@@ -126,11 +133,13 @@ def owner(item: NetworkNamespace) -> str:
         return item.container
     if item.role == "host":
         return "the node itself"
-    if item.role == "named" and item.namespace.path:
-        return item.namespace.path.rpartition("/")[2]
+    if item.role == "named" and item.namespace.names:
+        return item.namespace.names[0].rpartition("/")[2]
     if item.sandbox:
         return f"container {item.sandbox.id[:SHORT_ID]}"
-    return item.process.command if item.process else NOTHING
+    if item.process:
+        return item.process.command
+    return f"nsid {item.namespace.nsid}" if item.namespace.nsid is not None else NOTHING
 
 
 def _name(pod: Pod) -> str:

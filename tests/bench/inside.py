@@ -60,16 +60,16 @@ def grow(count: int) -> None:
 
 def in_python() -> float:
     """The reading alone, as the agent does it."""
-    answers: dict[str, Visit | Exception] = {}
+    answers: list[Visit | Exception] = []
 
     def work() -> float:
         with ExitStack() as stack:
             visitor = Visitor("/proc/1/ns/net", stack)
             paths = [str(path) for path in FOLDER.iterdir()]
-            return seconds(lambda: answers.update(visit_all(visitor, paths)))
+            return seconds(lambda: answers.extend(visit_all(visitor, paths)))
 
     taken = in_own_thread(work)
-    assert all(isinstance(answer, Visit) and len(answer.interfaces) == 2 for answer in answers.values())
+    assert all(isinstance(answer, Visit) and len(answer.interfaces) == 2 for answer in answers)
     return taken
 
 

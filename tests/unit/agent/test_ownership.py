@@ -1,31 +1,22 @@
-"""Joining what runtimes, processes and mounts say of a recorded node: which namespaces there are, whose, and how sure that is."""
+"""Joining what runtimes, processes and mounts say of a recorded node: whose each namespace is, and how sure that is."""
 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from kubectl_netns.agent.discover import (
-    Found,
-    ask,
-    attach,
-    describe,
-    find,
-    host_namespace,
-    inferred,
-    newest,
-    role,
-    select,
-    verdict,
-)
+from kubectl_netns.agent import crosscheck, holders, names
+from kubectl_netns.agent.discover import ask, host_namespace
 from kubectl_netns.agent.enter import Key
+from kubectl_netns.agent.holders import Found
+from kubectl_netns.agent.ownership import attach, inferred, others, rank, role, select, strangers, verdict
 from kubectl_netns.agent.place import Place
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
-from kubectl_netns.agent.visit import Visit
-from kubectl_netns.model import Interface, Peer, Pod, Process, Question, Sandbox, Warning
+from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Pod, Question, Sandbox, Warning
 
 UID = "8f0c2f0e-7a53-4b0e-9d3c-0a1b2c3d4e5f"
 ID = "3f1c" * 16
@@ -87,8 +78,16 @@ def node(tmp_path: Path) -> Node:
     return Node(tmp_path)
 
 
+def find(node: Node, told: list[Holder] | None = None, thorough: bool = False) -> dict[Key, Found]:
+    with ExitStack() as stack:
+        found = holders.find(node.place, node.host[0], thorough, stack)
+    for one in told or []:
+        attach(node.place, node.host, found, one)
+    return found
+
+
 def test_what_processes_and_mounts_hold(node: Node) -> None:
-    found = node.names(find(node.place, node.host, []))
+    found = node.names(find(node))
     assert {name: (one.path, one.pids, one.mounts) for name, one in found.items()} == {
         "host": ("/proc/1/ns/net", [1, 2], []),
         "a": ("/run/netns/a", [41], ["/run/netns/a"]),
@@ -124,7 +123,7 @@ ATTACHED = {  # holder → whose namespace, path afterwards, warnings
 def test_attach(node: Node, which: Holder, where: str | None, path: str | None, codes: list[str]) -> None:
     other = node.base / "root/run/other"
     other.touch()
-    found = find(node.place, node.host, [])
+    found = find(node)
     before = set(found)
     (node.base / "proc/77/ns").mkdir(parents=True)
     (node.base / "proc/77/ns/net").symlink_to(other)
@@ -178,7 +177,7 @@ def test_a_silent_runtime_does_not_spoil_the_others(
 
 
 @pytest.mark.parametrize(
-    ("holders", "pods", "names"),
+    ("told", "pods", "expected"),
     [
         ([holder(41)], (WEB,), ["a"]),
         ([holder(41)], (Pod("shop", "web", None),), ["a"]),
@@ -195,15 +194,15 @@ def test_a_silent_runtime_does_not_spoil_the_others(
     ids=["by-uid", "by-name", "another", "two", "host-network", "plain-container", "by-cgroup", "by-cgroup-needs-a-uid",
          "one-of-two-by-cgroup", "the-runtime-goes-before-cgroups", "none"],
 )  # fmt: skip
-def test_select(node: Node, holders: list[Holder], pods: tuple[Pod, ...], names: list[str]) -> None:
-    assert sorted(node.names(select(node.place, find(node.place, node.host, holders), pods))) == names
+def test_select(node: Node, told: list[Holder], pods: tuple[Pod, ...], expected: list[str]) -> None:
+    assert sorted(node.names(select(node.place, find(node, told), pods))) == expected
 
 
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("holders", "best"),
+    ("told", "best"),
     [
         ([holder(id="a" * 64)], "a"),
         ([holder(id="a" * 64, attempt=1), holder(id="b" * 64, attempt=2)], "b"),
@@ -215,49 +214,81 @@ OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
         ([holder(id="a" * 64, attempt=None), holder(id="b" * 64, attempt=1)], "b"),
     ],
 )
-def test_the_newest_ready_sandbox_counts_and_the_others_are_told(holders: list[Holder], best: str) -> None:
-    for order in (holders, holders[::-1]):
-        warnings: list[Warning] = []
-        chosen = newest(order, warnings)
-        assert chosen and chosen.sandbox.id == best * 64
-        (other,) = [one.sandbox for one in holders if one is not chosen] or [None]
-        assert [(warning.code, warning.message.partition(": ")[2]) for warning in warnings] == (
-            [("other-sandboxes", f"{other.id[:12]} ({other.state})")] if other else []
-        )
+def test_the_newest_ready_sandbox_counts_and_the_others_are_told(told: list[Holder], best: str) -> None:
+    for order in (told, told[::-1]):
+        chosen = max(order, key=lambda one: rank(one.sandbox))
+        assert chosen.sandbox.id == best * 64
+        rest = [one.sandbox for one in told if one is not chosen]
+        two = rest and rest[0].state == chosen.sandbox.state == "ready"
+        codes = [("two-ready-sandboxes" if two else "other-sandboxes")] if rest else []
+        warnings = others(chosen, order)
+        assert [warning.code for warning in warnings] == codes
+        assert all(f"{rest[0].id[:12]} ({rest[0].state}, attempt {rest[0].attempt or 0})" in one.message for one in warnings)
 
 
-def test_no_sandbox_is_the_newest_of_none() -> None:
-    warnings: list[Warning] = []
-    assert (newest([], warnings), warnings) == (None, [])
+def test_another_pods_sandboxes_are_not_told() -> None:
+    assert others(holder(id="a" * 64), [holder(id="a" * 64), holder(id="b" * 64, pod=PROXY)]) == []
+    assert others(holder(pod=None), [holder(id="b" * 64)]) == []
+
+
+def test_two_owners_of_one_namespace_are_told() -> None:
+    mine = holder(41)
+    assert strangers(mine, [mine, holder(41, id="b" * 64)]) == []
+    (warning,) = strangers(mine, [mine, holder(41, pod=PROXY)])
+    assert (warning.code, "kube-system/kube-proxy" in warning.message) == ("shared-namespace", True)
+
+
+CGROUP = Sandbox(ID, None, "unknown", 41, None, None, "cgroup")
 
 
 @pytest.mark.parametrize(
-    ("key", "pod", "container", "mounts", "expected"),
+    ("key", "pod", "sandbox", "mounts", "expected"),
     [
         ("host", None, None, [], "host"),
-        ("host", PROXY, "c", ["/run/netns/host"], "host"),
+        ("host", PROXY, CGROUP, ["/run/netns/host"], "host"),
         ("a", WEB, None, [], "pod"),
-        ("a", WEB, "c", ["/run/netns/a"], "pod"),
-        ("a", None, "c", ["/run/netns/a"], "container"),
+        ("a", WEB, CGROUP, ["/run/netns/a"], "pod"),
+        ("a", None, CGROUP, ["/run/netns/a"], "container"),
         ("a", None, None, ["/run/netns/a"], "named"),
-        ("a", None, None, ["/mnt/x", "/var/run/netns/a"], "named"),
+        ("a", None, None, ["/mnt/x", "/run/netns/a"], "named"),
         ("a", None, None, ["/run/docker/netns/a"], "unknown"),
         ("a", None, None, [], "unknown"),
     ],
 )
-def test_role(node: Node, key: str, pod: Pod | None, container: str | None, mounts: list[str], expected: str) -> None:
-    assert role(Found(node.key(key), "", "", mounts=mounts), node.host, pod, container) == expected
+def test_role(node: Node, key: str, pod: Pod | None, sandbox: Sandbox | None, mounts: list[str], expected: str) -> None:
+    assert role(Found(node.key(key), "", "", mounts=mounts), node.host, pod, sandbox) == expected
+    assert role(Found(node.key(key), "", "", links=mounts), node.host, pod, sandbox) == expected
+
+
+CNI = "/run/netns/cni-26d4bfd1-fdf6-8229-37cd-fbccc1cd416b"
 
 
 @pytest.mark.parametrize(
-    ("is_host", "state", "expected"),
+    ("key", "pod", "sandbox", "pids", "mounts", "told", "expected", "reason"),
     [
-        (True, None, "owned"), (True, "notready", "owned"), (False, "ready", "owned"), (False, "notready", "orphan"),
-        (False, "unknown", "unknown"), (False, None, "unknown"),
+        ("host", None, None, [1], [], True, "owned", "the node's own"),
+        ("a", WEB, holder(41).sandbox, [41], [], True, "owned", "sandbox is ready"),
+        ("a", WEB, holder(41, state="notready").sandbox, [41], [], True, "orphan", "sandbox is not ready"),
+        ("a", WEB, holder(41, state="odd").sandbox, [41], [], True, "unknown", "does not say"),
+        ("a", None, holder(41).sandbox, [41], [], True, "owned", "container is ready"),
+        ("a", Pod("", "", UID), CGROUP, [41], [], True, "orphan", "no runtime knows a sandbox"),
+        ("a", Pod("", "", UID), CGROUP, [41], [], False, "unknown", "no runtime could be asked"),
+        ("a", None, CGROUP, [41], [], True, "unknown", "no runtime tells of"),
+        ("a", None, None, [], [CNI], True, "orphan", "no sandbox has it"),
+        ("a", None, None, [], [CNI], False, "unknown", "no runtime could be asked"),
+        ("a", None, None, [], ["/run/docker/netns/0123456789ab"], True, "orphan", "no sandbox has it"),
+        ("a", None, None, [], ["/run/netns/26d4bfd1-fdf6-8229-37cd-fbccc1cd416b"], True, "orphan", "no sandbox has it"),
+        ("a", None, None, [41], [CNI], True, "owned", "a name of its own"),
+        ("a", None, None, [], ["/run/netns/blue"], True, "owned", "a name of its own, blue"),
+        ("a", None, None, [41], [], True, "unknown", "held by a process"),
     ],
-)  # fmt: skip
-def test_verdict(is_host: bool, state: str | None, expected: str) -> None:
-    assert verdict(is_host, holder(state=state).sandbox if state else None) == expected
+)
+def test_verdict(
+    node: Node, key: str, pod: Pod | None, sandbox: Sandbox | None, pids: list[int], mounts: list[str], told: bool,
+    expected: str, reason: str,
+) -> None:  # fmt: skip
+    word, why = verdict(Found(node.key(key), "", "", pids, mounts=mounts), node.host, pod, sandbox, told)
+    assert (word, reason in why) == (expected, True), why
 
 
 @pytest.mark.parametrize(
@@ -267,53 +298,67 @@ def test_verdict(is_host: bool, state: str | None, expected: str) -> None:
         ("a", [41], f"0::/docker/{ID}", (ID, None)),
         ("a", [41], "0::/user.slice", (None, None)),
         ("a", [], f"0::/kubepods/pod{UID}/{ID}", (None, None)),
-        ("host", [41], f"0::/kubepods/pod{UID}/{ID}", (None, None)),
     ],
 )
 def test_what_a_cgroup_tells(
     node: Node, name: str, pids: list[int], cgroup: str, expected: tuple[str | None, Pod | None]
 ) -> None:
     (node.base / "proc/41/cgroup").write_text(cgroup + "\n")
-    sandbox, pod = inferred(node.place, Found(node.key(name), "", "", pids), node.host)
+    sandbox, pod = inferred(node.place, Found(node.key(name), "", "", pids))
     assert (sandbox and sandbox.id, pod) == expected
     assert sandbox is None or (sandbox.source, sandbox.state, sandbox.runtime, sandbox.pid) == ("cgroup", "unknown", None, 41)
 
 
-ETH0 = Interface(
-    index=2, name="eth0", kind="veth", state="up", flags=(), mtu=1500, mac=None, altnames=(), alias=None, addresses=(),
-    master=None, parent=None, peer=Peer(None, 7, None, None, True, 0), statistics=None,
-)  # fmt: skip
+def test_names_live_linked_and_stale(node: Node) -> None:
+    """The device of the recorded namespaces is that of the tree, so a stale name is one on another device, or on none."""
+    folder = node.base / "root/run/netns"
+    (folder / "alias").symlink_to("/run/netns/b")
+    (folder / "relative").symlink_to("b")
+    (folder / "dangling").symlink_to("/run/docker/netns/none")
+    found = find(node)
+    stale = names.read(node.place, found, node.host[0])
+    assert node.names(found)["b"].links == ["/run/netns/alias", "/run/netns/relative"]
+    assert {one.path: one.reason for one in stale} == {
+        "/run/netns/dangling": "it is a link to /run/docker/netns/none, which is not there",
+        "/run/netns/stale": "it is a link to /proc/version, which is not there",
+    }
 
 
-def test_a_pods_namespace_is_described(node: Node) -> None:
-    found = find(node.place, node.host, [holder(41, "/run/netns/a", attempt=1), holder(None, "/run/netns/a", state="notready")])
-    (item,) = describe(node.place, found[node.key("a")], Visit(node.key("a"), (ETH0,), nsid=3), node.host)
-    assert (item.role, item.verdict, item.pod, item.process) == ("pod", "owned", WEB, Process(41, "pause"))
-    assert item.sandbox == holder(41, attempt=1).sandbox
-    assert (item.namespace.inode, item.namespace.path, item.namespace.nsid) == (node.key("a")[1], "/run/netns/a", 3)
-    assert (item.namespace.held_by, item.interfaces) == (("process", "mount"), (ETH0,))
-    assert [warning.code for warning in item.warnings] == ["peer-unconfirmed", "other-sandboxes"]
+def test_a_link_loop_is_a_stale_name(node: Node) -> None:
+    (node.base / "root/run/netns/x").symlink_to("y")
+    (node.base / "root/run/netns/y").symlink_to("x")
+    assert {"/run/netns/x", "/run/netns/y"} <= {one.path for one in names.read(node.place, find(node), node.host[0])}
 
 
-def test_a_namespace_that_only_a_mount_holds(node: Node) -> None:
-    found = find(node.place, node.host, [])
-    (item,) = describe(node.place, found[node.key("b")], Visit(node.key("b"), ()), node.host)
-    assert (item.role, item.verdict, item.pod, item.sandbox, item.process) == ("named", "unknown", None, None, None)
-    assert (item.namespace.held_by, item.namespace.nsid, item.warnings) == (("mount",), None, ())
+def interface(mac: str, *addresses: str, kind: str = "veth") -> Interface:
+    found = tuple(Address("inet", address, 24, "global") for address in addresses)
+    return Interface(2, "eth0", kind, "up", (), 1500, mac, (), None, found, None, None, None, None)
 
 
-def test_a_namespace_that_no_runtime_knows_is_inferred(node: Node) -> None:
-    found = find(node.place, node.host, [])
-    (item,) = describe(node.place, found[node.key("a")], Visit(node.key("a"), ()), node.host)
-    assert (item.role, item.verdict, item.pod) == ("pod", "unknown", Pod("", "", UID))
-    assert item.sandbox and (item.sandbox.id, item.sandbox.source) == (ID, "cgroup")
+def namespace(inode: int, role: str, *interfaces: Interface) -> NetworkNamespace:
+    pod = Pod("shop", f"pod-{inode}", None) if role == "pod" else None
+    return NetworkNamespace(None, Namespace(inode, 4, None, None, ()), role, pod, None, "owned", interfaces)
 
 
-def test_the_hosts_namespace_stands_for_itself_and_for_each_pod_on_it(node: Node) -> None:
-    found = find(node.place, node.host, [holder(2, None, PROXY), holder(1, None, WEB)])
-    items = describe(node.place, found[node.host], Visit(node.host, ()), node.host)
-    assert [(item.role, item.verdict, item.pod) for item in items] == [("host", "owned", pod) for pod in (None, PROXY, WEB)]
-    assert [item.sandbox and item.sandbox.pid for item in items] == [None, 2, 1]
+A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "codes"),
+    [
+        (namespace(1, "pod", interface(A, "10.0.0.1")), namespace(2, "pod", interface(B, "10.0.0.2")), []),
+        (namespace(1, "pod", interface(A, "10.0.0.1")), namespace(2, "pod", interface(B, "10.0.0.1")), ["duplicate-address"]),
+        (namespace(1, "pod", interface(A)), namespace(2, "host", interface(A)), ["duplicate-mac"]),
+        (namespace(1, "pod", interface(A, "10.0.0.1")), namespace(2, "named", interface(A, "10.0.0.1")), []),
+        (namespace(1, "pod", interface(A, kind="ipvlan")), namespace(2, "host", interface(A)), []),
+        (namespace(1, "pod", interface(A, "10.0.0.1"), interface(A, "10.0.0.1")), namespace(2, "pod"), []),
+    ],
+    ids=["none", "address", "mac", "a test's namespace", "ipvlan shares it", "twice in one namespace"],
+)
+def test_duplicates_on_a_node(one: NetworkNamespace, other: NetworkNamespace, codes: list[str]) -> None:
+    checked = crosscheck.duplicates([one, other])
+    assert [[warning.code for warning in item.warnings] for item in checked] == [codes, codes]
+    assert all("shop/pod-1" in warning.message for warning in checked[1].warnings)
 
 
 def test_the_host_is_pid_1s_or_else_our_own(node: Node) -> None:

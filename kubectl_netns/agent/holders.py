@@ -1,0 +1,148 @@
+"""Everything that keeps a network namespace alive on this node, and a way into each.
+
+Processes and the mounts of PID 1 are looked at always; threads that left their process's namespace, mounts in other mount
+namespaces, open descriptors and sockets only when everything is asked for, since that means a look at every descriptor of the
+node. Whatever may not be looked at, or goes away meanwhile, is passed over. Sources: proc(5), namespaces(7), pidfd_getfd(2),
+SIOCGSKNS in linux/sockios.h (Linux 4.10; pidfd_getfd 5.6).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ..model import Warning
+from . import processes
+from .enter import Key, is_network, key_at, key_of
+from .place import Place
+from .runtimes.base import Holder
+
+PIDFD_GETFD = 438  # the same number on every architecture
+SIOCGSKNS = 0x894C
+
+T = TypeVar("T")
+
+
+@dataclass
+class Found:
+    """A namespace while its facts are being gathered. `path` is as the node sees it, `way` as we do.
+
+    `pids` are in it; `threads`, `descriptors` and `sockets` are the PIDs of processes elsewhere that hold it so. `mounts` and
+    `links` are paths of the node.
+    """
+
+    key: Key
+    path: str
+    way: str
+    pids: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    mounts: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+    sockets: list[int] = field(default_factory=list)
+    holders: list[Holder] = field(default_factory=list)
+    warnings: list[Warning] = field(default_factory=list)
+
+    def held_by(self) -> tuple[str, ...]:
+        words = ("process", self.pids), ("thread", self.threads), ("mount", self.mounts), ("descriptor", self.descriptors), (
+            "socket", self.sockets)  # fmt: skip
+        return tuple(word for word, held in words if held)
+
+
+def find(place: Place, device: int, thorough: bool, stack: ExitStack) -> dict[Key, Found]:
+    """Every namespace that something holds. `device` is nsfs's; descriptors that must stay open are put on the stack."""
+    found: dict[Key, Found] = {}
+    for key, pids in processes.by_namespace(place).items():
+        found[key] = Found(key, f"/proc/{pids[0]}/ns/net", place.process(pids[0], "ns", "net"), pids)
+    if thorough:
+        _threads(place, found)
+    _mounts(place, device, found, thorough)
+    if thorough:
+        _descriptors(place, device, found, stack)
+    return found
+
+
+def _threads(place: Place, found: dict[Key, Found]) -> None:
+    for one in list(found.values()):
+        for pid in one.pids:
+            for tid in processes.threads(place, pid):
+                way = place.process(pid, "task", str(tid), "ns", "net")
+                key = key_at(way)
+                if key and key != one.key:
+                    _add(found.setdefault(key, Found(key, f"/proc/{pid}/task/{tid}/ns/net", way)).threads, pid)
+
+
+def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) -> None:
+    """Bind mounts. One that the node itself does not see is reached through the root of a process that does."""
+    seen: set[processes.Mount] = set()
+    for pid in processes.by_mount_namespace(place) if thorough else (1,):
+        for mount in processes.mounts(place, pid):
+            if mount in seen:
+                continue  # inherited by a copy of the mount namespace
+            seen.add(mount)
+            key = (device, mount.inode)
+            direct = key_at(place.file(mount.path)) == key
+            way = place.file(mount.path) if direct else place.process(pid, "root") + mount.path
+            one = found.setdefault(key, Found(key, mount.path, way))
+            if direct and not one.mounts and one.pids[:1] != [1]:
+                one.path, one.way = mount.path, way
+            _add(one.mounts, mount.path)
+
+
+def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: ExitStack) -> None:
+    """Open files of namespaces, and sockets that live in another namespace than their process."""
+    for home in list(found.values()):
+        for pid in home.pids:
+            if pid == os.getpid():
+                continue
+            sockets: list[int] = []
+            for descriptor, target in processes.descriptors(place, pid):
+                if target.startswith("socket:["):
+                    sockets.append(descriptor)
+                elif target.startswith(("net:[", "/")):
+                    way = place.process(pid, "fd", str(descriptor))
+                    key = key_at(way)
+                    if key and key[0] == device and is_network(way):
+                        _add(found.setdefault(key, Found(key, f"/proc/{pid}/fd/{descriptor}", way)).descriptors, pid)
+            for namespace in _of_sockets(pid, sockets):
+                key = key_of(namespace)
+                if key == home.key:
+                    os.close(namespace)
+                    continue
+                stack.callback(os.close, namespace)
+                one = found.setdefault(key, Found(key, f"/proc/{pid}/fd", f"/proc/self/fd/{namespace}"))
+                _add(one.sockets, pid)
+
+
+def _of_sockets(pid: int, sockets: list[int]) -> Iterator[int]:
+    """A descriptor of each socket's namespace; nothing where the kernel is too old or does not let us."""
+    if not sockets or not hasattr(os, "pidfd_open"):
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        for descriptor in sockets:
+            copy = libc.syscall(PIDFD_GETFD, process, descriptor, 0)
+            if copy < 0:
+                continue
+            try:
+                yield fcntl.ioctl(copy, SIOCGSKNS)
+            except OSError:
+                pass
+            finally:
+                os.close(copy)
+    finally:
+        os.close(process)
+
+
+def _add(holders: list[T], one: T) -> None:
+    if one not in holders:
+        holders.append(one)

@@ -1,0 +1,63 @@
+"""The names that namespaces have on this node: files in /run/netns and in Docker's folder, live or stale.
+
+`ip netns add` and CNI bind a namespace to an empty file; when the mount goes, the file stays behind as a stale name. A symbolic
+link is a name as well. Its target is resolved here, step by step: seen from the agent's pod, the kernel would follow an absolute
+one into the pod's own files.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .enter import key_at
+from .holders import Found
+from .place import Place
+
+FOLDERS = ("/run/netns", "/run/docker/netns")
+MAX_LINKS = 8
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A name whose namespace is gone, and how that shows."""
+
+    path: str
+    reason: str
+
+
+def read(place: Place, found: dict[tuple[int, int], Found], device: int) -> list[Stale]:
+    """Add the links to what was found, and give the names that lead nowhere."""
+    mounted = {path for one in found.values() for path in one.mounts}
+    stale: list[Stale] = []
+    for folder in FOLDERS:
+        for name in _entries(place.file(folder)):
+            path = f"{folder}/{name}"
+            if path in mounted:
+                continue
+            target = resolve(place, path)
+            key = key_at(place.file(target))
+            if key is None:
+                stale.append(Stale(path, f"it is a link to {target}, which is not there"))
+            elif key[0] == device:
+                found.setdefault(key, Found(key, path, place.file(target))).links.append(path)
+            elif target not in mounted:
+                stale.append(Stale(path, "it is a plain file: the namespace that was mounted on it is gone"))
+    return stale
+
+
+def resolve(place: Place, path: str) -> str:
+    """Where a name leads, as the node sees it; the name itself when it is no link."""
+    for _ in range(MAX_LINKS):
+        try:
+            path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(place.file(path))))
+        except OSError:
+            break
+    return path
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
