@@ -96,8 +96,17 @@ class ExtendedStatistics:
 
 
 @dataclass(frozen=True)
+class TunnelPeer:
+    """One peer of a WireGuard device: its public key (base64), where it was last heard from, and the prefixes that are its."""
+
+    public_key: str
+    endpoint: str | None
+    allowed_ips: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Tunnel:
-    """What a vxlan, geneve, gre, ipip or sit device does with its packets (IFLA_INFO_DATA).
+    """What a vxlan, geneve, gre, ipip or sit device does with its packets (IFLA_INFO_DATA), or a WireGuard device.
 
     `identifier` is the VNI or, for gre, the key; `local` and `remote` are the outer addresses, None for any; `port` the UDP port.
     """
@@ -107,6 +116,7 @@ class Tunnel:
     remote: str | None
     port: int | None
     ttl: int | None
+    peers: tuple[TunnelPeer, ...] = ()
 
 
 @dataclass(frozen=True)

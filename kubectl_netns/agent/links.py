@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..model import Address, Interface, Statistics
+from .details import details
 from .netlink import Netlink, attribute, attribute_list, attributes
 
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
@@ -28,7 +29,7 @@ CACHEINFO = struct.Struct("=4I")  # preferred, valid, created, updated
 IFLA_ADDRESS, IFLA_BROADCAST, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC = 1, 2, 3, 4, 5, 6
 IFLA_MASTER, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_STATS64 = 10, 13, 16, 18, 20, 23
 IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_TARGET_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 27, 37, 46, 52, 53
-IFLA_INFO_KIND = 1
+IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
 IFA_TARGET_NETNSID, IFA_PROTO = 10, 11
 NETNSA_NSID, NETNSA_FD, NETNSA_TARGET_NSID = 1, 3, 4
@@ -97,6 +98,7 @@ def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str])
     found, flags = link.found, link.flags
     info = attributes(found.get(IFLA_LINKINFO, b""))
     kind = text(info.get(IFLA_INFO_KIND)) or ("loopback" if flags & IFF_LOOPBACK else "physical")
+    more = details(kind, info.get(IFLA_INFO_DATA, b""))
     operstate = _word(OPERSTATES, found.get(IFLA_OPERSTATE, b"\0")[:1])
     running = "up" if flags & IFF_UP and flags & IFF_LOWER_UP else "down"
     # link/none devices carry no address; iproute2 prints none either
@@ -131,6 +133,9 @@ def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str])
         queue_length=_number(found, IFLA_TXQLEN),
         link_index=link_index,
         link_nsid=link_nsid,
+        vlan_id=more.vlan_id,
+        mode=more.mode,
+        tunnel=more.tunnel,
     )
 
 

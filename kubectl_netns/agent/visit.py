@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 
 from ..model import Interface
 from .enter import Key, NotANamespace, enter, key_of, opened
@@ -17,6 +17,7 @@ from .links import nsid_of, nsids, read_interfaces
 from .netlink import Netlink
 
 GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.ENXIO)
+WIREGUARD = "wireguard"
 BY_NUMBER = 0  # no nsfs has this device
 
 
@@ -38,6 +39,22 @@ class Visit:
         return self.key[0] == BY_NUMBER
 
 
+def with_wireguard(interfaces: tuple[Interface, ...]) -> tuple[Interface, ...]:
+    """The interfaces of the thread's namespace, WireGuard's with their peers; what the kernel does not tell stays unknown."""
+    if not any(interface.kind == WIREGUARD for interface in interfaces):
+        return interfaces
+    from . import wireguard
+
+    completed = []
+    with Netlink(protocol=wireguard.NETLINK_GENERIC) as generic:
+        for interface in interfaces:
+            if interface.kind == WIREGUARD:
+                with suppress(OSError, ValueError):
+                    interface = replace(interface, tunnel=wireguard.tunnel(generic, interface.index))
+            completed.append(interface)
+    return tuple(completed)
+
+
 class Visitor:
     """Keeps the host's namespace at hand while others are visited."""
 
@@ -47,14 +64,15 @@ class Visitor:
         self._netlink = stack.enter_context(Netlink())
 
     def host(self) -> Visit:
-        return Visit(key_of(self._host), read_interfaces(self._netlink))
+        enter(self._host)
+        return Visit(key_of(self._host), with_wireguard(read_interfaces(self._netlink)))
 
     def visit(self, path: str) -> Visit:
         """Raises OSError when the namespace is gone or cannot be entered, NotANamespace when the path leads to none."""
         with opened(path) as descriptor:
             enter(descriptor)
             with Netlink() as netlink:
-                interfaces = read_interfaces(netlink)
+                interfaces = with_wireguard(read_interfaces(netlink))
                 linked = any(interface.link_nsid is not None for interface in interfaces)
                 host_nsid = nsid_of(netlink, self._host) if linked else None
             return Visit(key_of(descriptor), interfaces, nsid_of(self._netlink, descriptor), host_nsid)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from ..model import Address, Interface, NetworkNamespace, Pod
+from ..model import Address, Interface, NetworkNamespace, Pod, Tunnel
 from .safe import safe
 
 SHORT_ID = 12
@@ -82,7 +82,7 @@ def _counters(one: Interface) -> list[object]:
 
 
 def other_side(one: Interface) -> str:
-    """Where the interface leads: its peer and the peer's bridge, or what it sits on."""
+    """Where the interface leads: its peer and the peer's bridge, what it sits on, or the far end of its tunnel."""
     if one.peer:
         if one.peer.name is None:
             return f"index {one.peer.index}, not found" if one.peer.on_host else f"index {one.peer.index} in another namespace"
@@ -91,8 +91,21 @@ def other_side(one: Interface) -> str:
         bridge = f" on {one.peer.master}" if one.peer.master else ""
         return safe(f"{one.peer.name} ({one.peer.index}){bridge}{where}")
     if one.parent:
-        return safe(f"{one.kind} of {one.parent}")
+        setting = next((str(word) for word in (one.vlan_id, one.mode) if word is not None), None)
+        return safe(" ".join(filter(None, (one.kind, setting, "of", one.parent))))
+    if one.tunnel:
+        return safe(_tunnel(one.kind, one.tunnel))
     return safe(f"on {one.master}") if one.master else NOTHING
+
+
+def _tunnel(kind: str, tunnel: Tunnel) -> str:
+    """`vxlan 7 to 10.9.9.1 port 4789`; a WireGuard device has its peers instead of one far end."""
+    if tunnel.peers:
+        return f"{kind} port {tunnel.port} to {' '.join(peer.endpoint or 'unknown' for peer in tunnel.peers)}"
+    identifier = [str(tunnel.identifier)] if tunnel.identifier is not None else []
+    remote = ["to", tunnel.remote] if tunnel.remote else []
+    port = ["port", str(tunnel.port)] if tunnel.port else []
+    return " ".join([kind, *identifier, *remote, *port])
 
 
 def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
