@@ -4,6 +4,7 @@
 - `state`: iproute2 prints the kernel's operstate, which is our `operstate`; ours resolves UNKNOWN by the flags.
 - `mac` of a loopback is null with us and 00:… there.
 - iproute2 6.1 does not know who made an address (IFA_PROTO), our `protocol`.
+- iproute2 adds M-DOWN to the kernel's flags where the link underneath is not up; ours are the kernel's (`-o ip` adds it too).
 - counters may move between two readings, so only namespaces in which nothing talks are compared in them.
 """
 
@@ -32,7 +33,8 @@ def ours(described: list[dict[str, Any]], counters: bool = False) -> list[dict[s
 def _interface(link: dict[str, Any], counters: bool) -> dict[str, Any]:
     loopback = link["link_type"] == "loopback"
     facts = {
-        "index": link["ifindex"], "name": link["ifname"], "flags": link["flags"], "mtu": link["mtu"],
+        "index": link["ifindex"], "name": link["ifname"], "mtu": link["mtu"],
+        "flags": [flag for flag in link["flags"] if flag != "M-DOWN"],
         "kind": link.get("linkinfo", {}).get("info_kind", "loopback" if loopback else "physical"),
         "mac": None if loopback else link.get("address"), "altnames": link.get("altnames", []),
         "alias": link.get("ifalias"), "operstate": link["operstate"].lower(), "linkType": link["link_type"],

@@ -87,11 +87,12 @@ def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) 
             seen.add(mount)
             key = (device, mount.inode)
             direct = key_at(place.file(mount.path)) == key
+            path = mount.path if direct else f"/proc/{pid}/root{mount.path}"
             way = place.file(mount.path) if direct else place.process(pid, "root") + mount.path
-            one = found.setdefault(key, Found(key, mount.path, way))
+            one = found.setdefault(key, Found(key, path, way))
             if direct and not one.mounts and one.pids[:1] != [1]:
-                one.path, one.way = mount.path, way
-            _add(one.mounts, mount.path)
+                one.path, one.way = path, way
+            _add(one.mounts, path)
 
 
 def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: ExitStack) -> None:

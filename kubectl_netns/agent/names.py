@@ -8,6 +8,7 @@ one into the pod's own files.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from .enter import key_at
@@ -16,6 +17,8 @@ from .place import Place
 
 FOLDERS = ("/run/netns", "/run/docker/netns")
 MAX_LINKS = 8
+ELSEWHERE = re.compile(r"^/proc/\d+/root")
+"""A mount that only a daemon with mounts of its own sees; the node's file of that name is empty, and yet not stale."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Stale:
 
 def read(place: Place, found: dict[tuple[int, int], Found], device: int) -> list[Stale]:
     """Add the links to what was found, and give the names that lead nowhere."""
-    mounted = {path for one in found.values() for path in one.mounts}
+    mounted = {ELSEWHERE.sub("", path) for one in found.values() for path in one.mounts}
     stale: list[Stale] = []
     for folder in FOLDERS:
         for name in _entries(place.file(folder)):

@@ -5,7 +5,7 @@ iproute2 6.1 does not print who made an address (IFA_PROTO; later ones add `prot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..model import Address, Interface, NetworkNamespace
 from .safe import safe
@@ -20,13 +20,16 @@ def addresses(items: Iterable[NetworkNamespace]) -> str:
     blocks = []
     for item in items:
         title = [f"# {safe(owner(item))} net:[{item.namespace.inode}]"] if len(items) > 1 else []
-        blocks.append("\n".join(title + [line for one in item.interfaces for line in interface(one)]))
+        up = {one.index: "UP" in one.flags for one in item.interfaces}
+        blocks.append("\n".join(title + [line for one in item.interfaces for line in interface(one, up)]))
     return "\n\n".join(blocks)
 
 
-def interface(one: Interface) -> list[str]:
-    """One interface's lines."""
-    words = [f"{one.index}: {_name(one)}: <{','.join(one.flags)}> mtu {one.mtu} qdisc {safe(one.qdisc or 'noop')}"]
+def interface(one: Interface, up: Mapping[int, bool]) -> list[str]:
+    """One interface's lines. `up` tells which of the namespace's links are: one that sits on a link that is not is M-DOWN."""
+    down = one.link_nsid is None and not up.get(one.link_index or 0, True)
+    flags = ",".join([*one.flags, *(["M-DOWN"] if down else [])])
+    words = [f"{one.index}: {_name(one)}: <{flags}> mtu {one.mtu} qdisc {safe(one.qdisc or 'noop')}"]
     if one.master:
         words.append(f"master {safe(one.master)}")
     words.append(f"state {one.operstate.upper()} group {GROUPS.get(one.group, one.group)}")
@@ -37,8 +40,6 @@ def interface(one: Interface) -> list[str]:
     for address in one.addresses:
         lines += [_address(address, one), f"       valid_lft {_lifetime(address.valid_lifetime)} preferred_lft "
                   f"{_lifetime(address.preferred_lifetime)}"]  # fmt: skip
-    if one.alias:
-        lines.insert(2, f"    alias {safe(one.alias)}")
     return lines
 
 
@@ -51,9 +52,11 @@ def _name(one: Interface) -> str:
 
 
 def _link(one: Interface) -> str:
-    words = [f"    link/{one.link_type}"]
     mac = one.mac if one.link_type != "loopback" else "00:00:00:00:00:00"
-    if mac:
+    words = [f"    link/{one.link_type}"]
+    if not mac:
+        words[0] += " "
+    else:
         words.append(mac)
         if one.broadcast:
             words.append(f"{'peer' if 'POINTOPOINT' in one.flags else 'brd'} {one.broadcast}")

@@ -1,0 +1,224 @@
+"""Which namespaces there are, what holds each, and what is said of those that come, go, or were never there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from kubectl_netns.model import NetworkNamespace
+from tests.conftest import netns
+from tests.node.worlds import RUN, World, read, sh
+
+HOLDERS = {
+    "descriptor": """
+        fd = os.open(PATH, os.O_RDONLY)
+    """,
+    "socket": """
+        home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        fd = os.open(PATH, os.O_RDONLY)
+        libc.setns(fd, 0x40000000)
+        kept = socket.socket()
+        libc.setns(home, 0x40000000)
+        os.close(fd)
+    """,
+    "thread": """
+        def stay():
+            fd = os.open(PATH, os.O_RDONLY)
+            libc.setns(fd, 0x40000000)
+            os.close(fd)
+            entered.set()
+            time.sleep(60)
+        entered = threading.Event()
+        threading.Thread(target=stay, daemon=True).start()
+        entered.wait()
+    """,
+    "process": """
+        fd = os.open(PATH, os.O_RDONLY)
+        libc.setns(fd, 0x40000000)
+        os.close(fd)
+    """,
+    "mount": """
+        libc.unshare(0x20000)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        open(f"/tmp/{NAME}", "w").close()
+        subprocess.run(["mount", "--bind", PATH, f"/tmp/{NAME}"], check=True)
+    """,
+}
+
+
+def hold(world: World, how: str, short: str) -> subprocess.Popen[bytes]:
+    """A process that holds a namespace in one way only."""
+    lines = [line[8:] for line in HOLDERS[how].splitlines()]
+    program = "\n".join([
+        "import ctypes, os, socket, subprocess, threading, time", "libc = ctypes.CDLL(None)",
+        f"PATH, NAME = {world.path(short)!r}, {world.name(short)!r}", *lines, "print('ready', flush=True)", "time.sleep(60)",
+    ])  # fmt: skip
+    process = world.start(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    return process
+
+
+def found(inode: int) -> list[NetworkNamespace]:
+    return [one for one in read() if one.namespace.inode == inode]
+
+
+@pytest.mark.parametrize("how", HOLDERS)
+def test_what_holds_a_namespace_is_told_and_it_is_entered_that_way(world: World, how: str) -> None:
+    """The name goes first, so that the holder is the only one."""
+    world.add("a")
+    inode = world.inode("a")
+    world.ip("a", "link", "add", "inside", "type", "veth", "peer", "name", "too")
+    process = hold(world, how, "a")
+    assert set(found(inode)[0].namespace.held_by) == {how, "mount"}
+    sh("umount", "--lazy", world.path("a"))
+    (one,) = found(inode)
+    elsewhere = [f"/proc/{process.pid}/root{path}" for path in (world.path("a"), f"/tmp/{world.name('a')}")]
+    assert (one.namespace.held_by, one.namespace.names) == ((how,), tuple(elsewhere) if how == "mount" else ())
+    assert [link.name for link in one.interfaces] == ["lo", "too", "inside"]
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 5
+    while found(inode) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert found(inode) == []
+    Path(f"/tmp/{world.name('a')}").unlink(missing_ok=True)
+
+
+def test_every_namespace_that_lsns_and_ip_know(world: World) -> None:
+    world.add("named", "held")
+    world.start("nsenter", f"--net={world.path('held')}", "sleep", "60")
+    world.start("unshare", "--net", "sleep", "60")
+    time.sleep(0.3)
+    listed = {int(one["ns"]) for one in json.loads(sh("lsns", "-J", "-t", "net", "-o", "NS"))["namespaces"]}
+    named = {path.stat().st_ino for path in RUN.iterdir() if path.stat().st_dev == os.stat("/proc/self/ns/net").st_dev}
+    ours = {one.namespace.inode: one for one in read() if one.namespace.inode is not None}
+    assert set(ours) >= listed | named
+    # lsns looks at processes only
+    assert {inode for inode in set(ours) - listed - named if "process" in ours[inode].namespace.held_by} == set()
+    assert (ours[world.inode("named")].role, ours[world.inode("named")].namespace.held_by) == ("named", ("mount",))
+    assert ours[world.inode("held")].namespace.held_by == ("process", "mount")
+
+
+def test_the_nsid_is_the_one_that_ip_shows(world: World) -> None:
+    world.add("a", "b")
+    world.veth_to_host("a")
+    shown = {one["name"]: one.get("id") for one in json.loads(sh("ip", "-j", "netns"))}
+    ours = {one.namespace.inode: one.namespace.nsid for one in read()}
+    assert ours[world.inode("a")] == shown[world.name("a")] is not None
+    assert ours[world.inode("b")] is None and shown[world.name("b")] is None
+
+
+def test_a_link_to_a_namespace_is_one_of_its_names(world: World) -> None:
+    world.add("a")
+    alias = RUN / world.name("alias")
+    alias.symlink_to(world.path("a"))
+    try:
+        (one,) = found(world.inode("a"))
+        assert one.namespace.names == (world.path("a"), str(alias))
+    finally:
+        alias.unlink()
+
+
+@pytest.mark.parametrize("kind", ["plain file", "dangling link", "link to a dead process"])
+def test_a_stale_name_is_told_and_is_no_failure(root: None, kind: str) -> None:
+    path = RUN / f"nt-stale-{os.getpid()}"
+    RUN.mkdir(exist_ok=True)
+    if kind == "plain file":
+        path.touch()
+    else:
+        path.symlink_to("/run/netns/nt-none" if kind == "dangling link" else f"/proc/{1 << 22}/ns/net")
+    try:
+        (one,) = [one for one in read() if one.namespace.path == str(path)]
+        assert (one.verdict, one.role, one.namespace.inode, one.interfaces) == ("stale", "named", None, ())
+        assert one.reason and ("plain file" if kind == "plain file" else "is not there") in one.reason
+        answer = netns("--local", "list")
+        assert answer.status == 0 and path.name in answer.out
+    finally:
+        path.unlink()
+
+
+NASTY = "red\x1b[31m\x07\ttab\x0bvt"
+
+
+def test_control_characters_are_escaped_on_screen_and_exact_in_json(world: World) -> None:
+    world.add(f"a{NASTY}")
+    world.ip(f"a{NASTY}", "link", "add", "x\x1b[2Jy", "type", "veth", "peer", "name", "p")
+    world.ip(f"a{NASTY}", "link", "set", "p", "alias", NASTY)
+    for output in ("table", "wide", "ip", "name"):
+        text = netns("--local", "list", "-o", output).out
+        assert all(char.isprintable() or char == "\n" for char in text), output
+        assert "\\x1b" in text
+    items = netns("--local", "list", "-o", "json").json["items"]
+    (mine,) = (one for one in items if one["namespace"]["inode"] == world.inode(f"a{NASTY}"))
+    assert mine["namespace"]["path"] == world.path(f"a{NASTY}")
+    links = {one["name"]: one for one in mine["interfaces"]}
+    assert links["p"]["alias"] == NASTY and "x\x1b[2Jy" in links
+
+
+def test_a_name_that_is_not_utf8(world: World) -> None:
+    name = world.name("odd").encode() + b"\xff"
+    sh("ip", "netns", "add", os.fsdecode(name))
+    try:
+        (one,) = [one for one in read() if one.namespace.path and one.namespace.path.startswith(world.path("odd"))]
+        assert os.fsencode(one.namespace.path or "") == b"/run/netns/" + name
+        assert netns("--local", "list", "-o", "json").status == netns("--local", "list").status == 0
+        assert netns("--local", "list", "-o", "yaml").status == 0
+    finally:
+        sh("ip", "netns", "del", os.fsdecode(name))
+
+
+def test_nothing_is_pinned(world: World) -> None:
+    world.add("a")
+    outside = world.veth_to_host("a")
+    assert netns("--local", "list").status == 0
+    sh("ip", "netns", "del", world.name("a"))
+    deadline = time.monotonic() + 5
+    while (gone := outside not in sh("ip", "-br", "link")) is False and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert gone
+
+
+def test_namespaces_that_come_and_go_are_no_failure(world: World) -> None:
+    """Reads on while others are made, filled and deleted: what stays is always there, and nothing fails."""
+    world.add("stays")
+    ended = threading.Event()
+
+    def churn() -> None:
+        while not ended.is_set():
+            world.add("brief")
+            world.ip("brief", "link", "add", "x", "type", "veth", "peer", "name", "y")
+            sh("ip", "netns", "del", world.name("brief"))
+
+    worker = threading.Thread(target=churn)
+    worker.start()
+    try:
+        for _ in range(60):
+            assert world.inode("stays") in {one.namespace.inode for one in read()}
+    finally:
+        ended.set()
+        worker.join()
+
+
+def test_a_namespace_of_another_user_namespace(world: World) -> None:
+    """Of a pod with a user namespace of its own: entered from the node's."""
+    process = world.start("unshare", "--user", "--map-root-user", "--net", "sh", "-c", "ip link set lo up; exec sleep 60")
+    deadline = time.monotonic() + 5
+    while os.stat(f"/proc/{process.pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    (one,) = found(os.stat(f"/proc/{process.pid}/ns/net").st_ino)
+    assert [(link.name, link.state) for link in one.interfaces] == [("lo", "up")]
+
+
+def test_without_the_rights_it_says_so(world: World) -> None:
+    world.add("a")
+    answer = netns("--local", "list", prefix=("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"))
+    assert answer.status == 6
+    assert "needs root" in answer.err
