@@ -1,0 +1,141 @@
+"""What is asked of an API server, against a small HTTP server on loopback that answers as one does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import urllib3
+
+from kubectl_netns.client.cluster import Cluster
+from kubectl_netns.errors import ClusterError, NetnsError, NotFoundError, RefusedError
+
+
+@dataclass
+class Server:
+    """`answers` are given in turn: (status, body); a body that is a list is sent in these pieces."""
+
+    answers: list[tuple[int, Any]] = field(default_factory=list)
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    address: str = ""
+
+    def cluster(self) -> Cluster:
+        return Cluster(urllib3.PoolManager(), self.address, {"authorization": "Bearer x"}, "shop", "home", 5.0)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    known = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            known.asked.append((self.command, self.path, json.loads(self.rfile.read(length)) if length else None))
+            assert self.headers["Authorization"] == "Bearer x"
+            status, body = known.answers.pop(0)
+            self.send_response(status)
+            pieces = body if isinstance(body, list) else [body if isinstance(body, bytes) else json.dumps(body).encode()]
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for piece in pieces:
+                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+
+        do_GET = do_DELETE = do_PATCH = do_POST = answer
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    known.address = f"http://127.0.0.1:{http.server_address[1]}"
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield known
+    http.shutdown()
+    http.server_close()
+
+
+def page(names: str, following: str | None = None) -> dict[str, Any]:
+    return {"metadata": {"continue": following} if following else {}, "items": [{"name": name} for name in names]}
+
+
+def test_lists_are_read_in_pages(server: Server) -> None:
+    server.answers = [(200, page("ab", "next")), (200, page("c"))]
+    assert [pod["name"] for pod in server.cluster().pods("shop", labelSelector="app=web")] == ["a", "b", "c"]
+    assert [path for _, path, _ in server.asked] == [
+        "/api/v1/namespaces/shop/pods?limit=500&labelSelector=app%3Dweb",
+        "/api/v1/namespaces/shop/pods?limit=500&labelSelector=app%3Dweb&continue=next",
+    ]
+
+
+def test_pods_of_all_namespaces(server: Server) -> None:
+    server.answers = [(200, page("a"))]
+    assert len(list(server.cluster().pods(None, fieldSelector="spec.nodeName=n"))) == 1
+    assert server.asked[0][1] == "/api/v1/pods?limit=500&fieldSelector=spec.nodeName%3Dn"
+
+
+@pytest.mark.parametrize(("status", "kind", "said"), [
+    (404, NotFoundError, 'no pod "web" in namespace "shop"'),
+    (403, RefusedError, "does not let you get pod shop/web: because"),
+    (401, RefusedError, "does not know you"),
+    (500, ClusterError, "HTTP status 500"),
+    (429, ClusterError, "HTTP status 429"),
+])  # fmt: skip
+def test_refusals(server: Server, status: int, kind: type[NetnsError], said: str) -> None:
+    server.answers = [(status, {"kind": "Status", "message": "because"})]
+    with pytest.raises(kind) as caught:
+        server.cluster().pod("shop", "web")
+    assert said in caught.value.message
+
+
+def test_an_answer_that_is_not_an_api_servers(server: Server) -> None:
+    server.answers = [(200, b"<html>login</html>")]
+    with pytest.raises(ClusterError, match="is it a Kubernetes API server"):
+        server.cluster().node("a")
+
+
+def test_nobody_answers() -> None:
+    silent = Server(address="http://127.0.0.1:1")
+    with pytest.raises(ClusterError, match=r"cannot be reached: .*refused"):
+        silent.cluster().node("a")
+
+
+def test_a_name_cannot_leave_its_place_in_the_path(server: Server) -> None:
+    server.answers = [(404, {})]
+    with pytest.raises(NotFoundError):
+        server.cluster().pod("shop", "../../nodes/a?x")
+    assert server.asked[0][1] == "/api/v1/namespaces/shop/pods/..%2F..%2Fnodes%2Fa%3Fx"
+
+
+def test_a_watch_is_read_line_by_line_however_it_is_cut(server: Server) -> None:
+    lines = b"".join(json.dumps({"type": kind, "object": {"n": n}}).encode() + b"\n"
+                     for n, kind in enumerate(("ADDED", "BOOKMARK", "MODIFIED", "DELETED", "ERROR")))  # fmt: skip
+    server.answers = [(200, [lines[:5], lines[5:41], lines[41:42], lines[42:]])]
+    assert [pod["n"] for pod in server.cluster().watch_pod("shop", "web", 3.0)] == [0, 2, 3]
+    assert "watch=1" in server.asked[0][1] and "timeoutSeconds=3" in server.asked[0][1]
+
+
+def test_a_watch_that_breaks_off(server: Server) -> None:
+    server.answers = [(200, [b'{"type": "ADDED", "object": {}}\nnonsense\n'])]
+    with pytest.raises(ClusterError, match="broke off"):
+        list(server.cluster().watch_pod("shop", "web", 3.0))
+
+
+@pytest.mark.parametrize(("status", "fails"), [(200, False), (404, False), (409, False), (403, True)])
+def test_only_the_pod_with_this_uid_is_deleted(server: Server, status: int, fails: bool) -> None:
+    server.answers = [(status, {"message": "because"})]
+    try:
+        server.cluster().delete_pod("shop", "web", "the-uid")
+        assert not fails
+    except RefusedError:
+        assert fails
+    ((method, path, body),) = server.asked
+    assert (method, path) == ("DELETE", "/api/v1/namespaces/shop/pods/web")
+    assert (body["preconditions"], body["gracePeriodSeconds"]) == ({"uid": "the-uid"}, 0)

@@ -1,0 +1,146 @@
+"""The story with nodes that answer from memory: what is asked of which node, and that every one of them is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pytest
+
+from kubectl_netns.client import survey
+from kubectl_netns.client.agent_pod import Spec
+from kubectl_netns.client.cluster import Cluster
+from kubectl_netns.client.kubectl import Connection, Kubectl
+from kubectl_netns.errors import NetnsError, NodeError, NoNamespaceError, NotFoundError
+from kubectl_netns.model import Answer, Pod, Question, Warning
+from tests.unit.facts import CONTAINERD, DOCKER, HOST
+
+
+def api_pod(name: str, node: str, ip: str = "10.244.2.14") -> dict[str, Any]:
+    return {"metadata": {"namespace": "shop", "name": name, "uid": f"uid-{name}"}, "spec": {"nodeName": node},
+            "status": {"phase": "Running", "podIP": ip}}  # fmt: skip
+
+
+@dataclass
+class Api:
+    """An API server with pods and nodes by name."""
+
+    pods_by_name: dict[str, dict[str, Any]]
+    namespace: str = "shop"
+
+    def pod(self, namespace: str, name: str) -> dict[str, Any]:
+        if name not in self.pods_by_name:
+            raise NotFoundError(f"no pod {name}")
+        return self.pods_by_name[name]
+
+    def pods(self, namespace: str | None, **selectors: str) -> Iterator[dict[str, Any]]:
+        node = selectors.get("fieldSelector", "").partition("=")[2]
+        return (pod for pod in self.pods_by_name.values() if not node or pod["spec"]["nodeName"] == node)
+
+    def node(self, name: str) -> dict[str, Any]:
+        if name == "none":
+            raise NotFoundError("no node none")
+        conditions = [{"type": "Ready", "status": "False" if name == "sick" else "True"}]
+        return {"metadata": {"name": name}, "status": {"nodeInfo": {"containerRuntimeVersion": "x://1"}, "conditions": conditions}}
+
+
+@dataclass
+class Fake:
+    """A node; `says` is its answer, or what it raises."""
+
+    name: str
+    says: Answer | BaseException
+    asked: list[Question] = field(default_factory=list)
+    closed: int = 0
+
+    def ask(self, question: Question, progress: Any) -> Answer:
+        self.asked.append(question)
+        if isinstance(self.says, BaseException):
+            raise self.says
+        return self.says
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def item(name: str, template: Any = CONTAINERD) -> Any:
+    return replace(template, node=None, pod=Pod("shop", name, f"uid-{name}", (), False))
+
+
+class Stage:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, nodes: dict[str, Answer | BaseException], pods: dict[str, str]) -> None:
+        self.nodes = {name: Fake(name, says) for name, says in nodes.items()}
+        monkeypatch.setattr(survey, "ClusterNode", lambda cluster, kubectl, facts, spec: self.nodes[facts["metadata"]["name"]])
+        api = Api({name: api_pod(name, node) for name, node in pods.items()})
+        self.reach = survey.Reach(cast(Cluster, api), Kubectl("kubectl", Connection()), Spec("image", "ns", 5.0), lambda text: None)
+
+
+def answer(*items: Any, warnings: tuple[Warning, ...] = ()) -> Answer:
+    return Answer("linux/amd64", items, warnings)
+
+
+def test_each_node_is_asked_once_and_the_order_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(item("x"), item("z")), "b": answer(item("y"))}, {"x": "a", "y": "b", "z": "a"})
+    report = survey.pods(stage.reach, ["z", "y", "x", "pod/z"], None)
+    assert [(one.node, one.pod and one.pod.name) for one in report.items] == [("a", "z"), ("b", "y"), ("a", "x")]
+    assert [[pod.name for pod in question.pods or ()] for question in stage.nodes["a"].asked] == [["z", "x"]]
+    assert all(node.closed == 1 for node in stage.nodes.values())
+    assert report.errors == ()
+
+
+def test_one_node_that_fails_does_not_spoil_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": NodeError("broken"), "b": answer(item("y"))}, {"x": "a", "y": "b"})
+    report = survey.pods(stage.reach, ["x", "y", "nobody"], None)
+    assert [one.pod and one.pod.name for one in report.items] == ["y"]
+    assert [error.message for error in report.errors] == ["no pod nobody", "broken"]
+    assert all(node.closed == 1 for node in stage.nodes.values())
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyboardInterrupt()])
+def test_whatever_happens_every_agent_is_closed(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    stage = Stage(monkeypatch, {"a": error, "b": answer(item("y"))}, {"x": "a", "y": "b"})
+    with pytest.raises(type(error)):
+        survey.pods(stage.reach, ["x", "y"], None)
+    assert all(node.closed == 1 for node in stage.nodes.values())
+
+
+def test_an_agent_that_cannot_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(item("x"))}, {"x": "a"})
+
+    def fail() -> None:
+        raise NetnsError("forbidden")
+
+    monkeypatch.setattr(stage.nodes["a"], "close", fail)
+    with pytest.raises(NetnsError, match="could not be deleted: forbidden"):
+        survey.pods(stage.reach, ["x"], None)
+
+
+def test_a_pod_that_the_node_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer()}, {"x": "a"})
+    (error,) = survey.pods(stage.reach, ["x"], None).errors
+    assert isinstance(error, NoNamespaceError)
+
+
+def test_a_nodes_pods_get_the_api_servers_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(HOST, item("x"), item("stranger", DOCKER), warnings=(Warning("w", "careful"),))}, {"x": "a"})
+    report = survey.nodes(stage.reach, ["a"])
+    assert [one.node for one in report.items] == ["a"] * 3
+    assert [one.pod and one.pod.ips for one in report.items] == [None, ("10.244.2.14",), ()]
+    assert report.warnings == (Warning("w", "a: careful"),)
+
+
+@pytest.mark.parametrize("name", ["none", "sick"])
+def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    stage = Stage(monkeypatch, {name: answer(), "a": answer(HOST)}, {})
+    report = survey.nodes(stage.reach, [name, "a"])
+    assert len(report.errors) == 1 and len(report.items) == 1
+    assert stage.nodes[name].asked == [] and stage.nodes[name].closed == 0
+
+
+@pytest.mark.parametrize(("ips", "codes"), [
+    (("10.244.2.14",), []), ((), []), (("10.244.2.14", "fd00::9"), ["pod-ip-missing"]), (("10.9.9.9",), ["pod-ip-missing"]),
+])  # fmt: skip
+def test_the_api_servers_addresses_are_looked_for_inside(ips: tuple[str, ...], codes: list[str]) -> None:
+    completed = survey.complete(CONTAINERD, "a", Pod("shop", "web", "u", ips, False))
+    assert [warning.code for warning in completed.warnings] == codes

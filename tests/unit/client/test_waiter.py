@@ -1,0 +1,55 @@
+"""The pod's main process: ends when nobody speaks, stays while somebody does, and never beyond its time."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kubectl_netns.client import waiter
+
+TEXT = Path(waiter.__file__).read_text()
+
+
+def start(idle: float, lifetime: float) -> tuple[subprocess.Popen[bytes], str]:
+    nonce = secrets.token_hex(8)
+    script = TEXT.replace("IDLE = 30.0", f"IDLE = {idle}")
+    assert script != TEXT
+    return subprocess.Popen([sys.executable, "-c", script, nonce, str(lifetime)]), nonce
+
+
+def seconds(process: subprocess.Popen[bytes]) -> float:
+    begun = time.monotonic()
+    assert process.wait(20) == 0
+    return time.monotonic() - begun
+
+
+def speak(nonce: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as voice:
+        voice.sendto(b"+", f"\0kubectl-netns-{nonce}")
+
+
+def test_it_ends_when_nobody_speaks() -> None:
+    process, _ = start(0.5, 60)
+    assert 0.3 < seconds(process) < 5
+
+
+def test_it_stays_while_somebody_speaks() -> None:
+    process, nonce = start(2, 60)
+    time.sleep(0.7)
+    for _ in range(5):
+        speak(nonce)
+        time.sleep(0.7)
+        assert process.poll() is None
+    assert seconds(process) < 5
+
+
+def test_it_ends_at_its_time_in_any_case() -> None:
+    process, nonce = start(30, 1.5)
+    time.sleep(0.7)
+    speak(nonce)
+    assert seconds(process) < 5
+

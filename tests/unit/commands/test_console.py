@@ -1,0 +1,59 @@
+"""What goes where: answers to stdout, the rest to stderr; colour and progress only on a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from kubectl_netns.commands.console import Console
+from kubectl_netns.errors import NetnsError
+from kubectl_netns.model import Warning
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def spoken(err: io.StringIO) -> str:
+    console = Console(io.StringIO(), err)
+    console.progress("starting")
+    console.warn(Warning("x", "careful\x1b[2J"))
+    console.error(NetnsError("broken\nhalf", "mend it"))
+    return err.getvalue()
+
+
+PLAIN = "warning: careful\\x1b[2J\nerror: broken\\nhalf\nhint: mend it\n"
+
+
+def test_in_a_file_it_is_plain() -> None:
+    assert spoken(io.StringIO()) == PLAIN
+
+
+@pytest.mark.parametrize(("variable", "value", "coloured", "progress"), [
+    ("LANG", "C", True, True), ("NO_COLOR", "1", False, True), ("TERM", "dumb", False, False),
+])  # fmt: skip
+def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, coloured: bool, progress: bool) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv(variable, value)
+    text = spoken(Terminal())
+    assert ("\x1b[33mwarning: \x1b[0m" in text) is coloured
+    assert ("\r\x1b[Kstarting…" in text) is progress
+    assert "\x1b[2J" not in text
+
+
+def test_the_progress_line_is_cleared_before_anything_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    out, err = io.StringIO(), Terminal()
+    console = Console(out, err)
+    console.progress("reading")
+    console.answer("the answer")
+    assert (out.getvalue(), err.getvalue()) == ("the answer\n", "\r\x1b[Kreading…\r\x1b[K")
+
+
+def test_nothing_to_say_is_nothing_said() -> None:
+    out = io.StringIO()
+    Console(out, io.StringIO()).answer("")
+    assert out.getvalue() == ""

@@ -1,0 +1,132 @@
+"""Words before a verb, and how each kind of end becomes an exit status and a sentence."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import typer
+
+from kubectl_netns import cli, errors
+from kubectl_netns.commands.console import Console
+from kubectl_netns.errors import ExitStatus
+
+ARRANGED = [
+    (["web"], ["show", "web"]),
+    (["web", "db"], ["show", "web", "db"]),
+    (["-n", "shop", "web"], ["show", "-n", "shop", "web"]),
+    (["web", "-n", "shop"], ["show", "web", "-n", "shop"]),
+    (["--node", "a", "list"], ["list", "--node", "a"]),
+    (["--node=a", "list", "-o", "json"], ["list", "--node=a", "-o", "json"]),
+    (["-n", "list", "web"], ["show", "-n", "list", "web"]),
+    (["-nlist", "web"], ["show", "-nlist", "web"]),
+    (["--local", "list"], ["list", "--local"]),
+    (["--local", "web"], ["show", "--local", "web"]),
+    (["pod/list"], ["show", "pod/list"]),
+    (["--", "list"], ["show", "--", "list"]),
+    (["list"], ["list"]),
+    (["version"], ["version"]),
+    (["-l", "app=web"], ["show", "-l", "app=web"]),
+    ([], ["--help"]),
+    (["--help"], ["--help"]),
+    (["-h"], ["-h"]),
+    (["show"], ["show", "show"]),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), ARRANGED, ids=[" ".join(words) or "nothing" for words, _ in ARRANGED])
+def test_arrange(words: list[str], expected: list[str]) -> None:
+    assert cli.arrange(words, typer.main.get_command(cli.build(Console()))) == expected
+
+
+def outcome(monkeypatch: pytest.MonkeyPatch, verb: Callable[..., ExitStatus], *words: str) -> tuple[int, str, str]:
+    monkeypatch.setitem(cli.VERBS, "version", verb)
+    out, err = io.StringIO(), io.StringIO()
+    return cli.run(["version", *words], Console(out, err)), out.getvalue(), err.getvalue()
+
+
+def failing(error: BaseException) -> Callable[..., ExitStatus]:
+    def verb(console: Console) -> ExitStatus:
+        raise error
+
+    return verb
+
+
+TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NetnsError)]
+STATUSES = {
+    "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
+    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "Interrupted": 130,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_every_error_has_its_status(monkeypatch: pytest.MonkeyPatch, kind: type[errors.NetnsError]) -> None:
+    status, out, err = outcome(monkeypatch, failing(kind("what", "do this")))
+    assert (status, out, err) == (STATUSES[kind.__name__], "", "error: what\nhint: do this\n")
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = errors.__doc__ or ""
+    assert all(one.__name__ in drawn for one in TREE)
+
+
+@pytest.mark.parametrize(("error", "status", "said"), [
+    (KeyboardInterrupt(), 130, ""),
+    (RuntimeError("oops"), 1, "RuntimeError: oops"),
+    (typer.Exit(3), 3, ""),
+])  # fmt: skip
+def test_other_ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, said: str) -> None:
+    monkeypatch.delenv("KUBECTL_NETNS_TRACEBACK", raising=False)
+    ended, _, err = outcome(monkeypatch, failing(error))
+    assert ended == status and said in err and "Traceback" not in err
+
+
+def test_a_bug_can_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECTL_NETNS_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        outcome(monkeypatch, failing(RuntimeError("oops")))
+
+
+@pytest.mark.parametrize("status", list(ExitStatus))
+def test_a_verbs_status_is_the_programs(monkeypatch: pytest.MonkeyPatch, status: ExitStatus) -> None:
+    def verb(console: Console) -> ExitStatus:
+        return status
+
+    assert outcome(monkeypatch, verb)[0] == status
+
+
+@pytest.mark.parametrize(
+    "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"]]
+)
+def test_usage_errors(words: list[str]) -> None:
+    err = io.StringIO()
+    assert cli.run(words, Console(io.StringIO(), err)) == ExitStatus.USAGE
+    assert err.getvalue().startswith("error: ")
+
+
+def test_every_flag_has_a_help_text_and_every_verb_a_sentence() -> None:
+    group = typer.main.get_command(cli.build(Console()))
+    for name, verb in group.commands.items():  # type: ignore[attr-defined]
+        assert verb.help and verb.help.splitlines()[0].endswith("."), name
+        for option in verb.params:
+            assert getattr(option, "hidden", False) or getattr(option, "help", None), (name, option.name)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list", "--help"], ["version"]])
+def test_what_needs_no_cluster_loads_none_of_its_packages(words: list[str]) -> None:
+    program = (
+        "import sys; from kubectl_netns import cli; from kubectl_netns.commands.console import Console\n"
+        f"assert cli.run({words!r}, Console()) == 0\n"
+        "print(sorted({'kubernetes', 'docker', 'yaml', 'h2', 'urllib3'} & set(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.returncode, result.stderr.strip()) == (0, "[]")
+
+
+def test_a_reader_that_goes_away_is_no_failure() -> None:
+    command = f"{sys.executable} -m kubectl_netns --help | head -n 1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
