@@ -59,6 +59,7 @@ def ask(runtimes: Iterable[Runtime], question: Question, warnings: list[Warning]
         try:
             told += runtime.holders(question.pods)
         except RuntimeUnavailable as error:
+            told += error.partial
             # a machine that was not said to run a CRI may well have a containerd without one
             if question.runtime or not isinstance(error, NotSpoken):
                 warnings.append(Warning("runtime-unavailable", str(error)))

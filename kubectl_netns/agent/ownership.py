@@ -33,6 +33,7 @@ def attach(place: Place, host: Key, found: dict[Key, Found], holder: Holder) -> 
         return
     one = found.setdefault(key, Found(key, holder.path or "", place.file(holder.path or "")))
     one.holders.append(holder)
+    one.warnings += holder.warnings
     if holder.path and by_path == key:
         one.path, one.way = holder.path, place.file(holder.path)
     elif holder.path:

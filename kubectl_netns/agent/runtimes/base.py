@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Protocol
 
-from ...model import Pod, Sandbox
+from ...model import Pod, Sandbox, Warning
 
-
-class RuntimeUnavailable(Exception):
-    """The runtime did not answer, or not sensibly; the message says which socket and why. The survey goes on without it."""
-
-
-class NotSpoken(RuntimeUnavailable):
-    """Something answers at the socket, but it speaks no CRI (Docker's own containerd)."""
+BUDGET = 10.0
+"""Seconds that one runtime may take for all it is asked: a slow one costs that much, and a warning."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,22 @@ class Holder:
     pod: Pod | None
     path: str | None
     container: str | None = None
+    warnings: tuple[Warning, ...] = ()
+
+
+class RuntimeUnavailable(Exception):
+    """The runtime did not answer, or not sensibly; the message says which socket and why. The survey goes on without it.
+
+    `partial` is what it had told until then.
+    """
+
+    def __init__(self, message: str, partial: Sequence[Holder] = ()) -> None:
+        super().__init__(message)
+        self.partial = tuple(partial)
+
+
+class NotSpoken(RuntimeUnavailable):
+    """Something answers at the socket, but it speaks no CRI (Docker's own containerd)."""
 
 
 class Runtime(Protocol):
@@ -47,3 +59,8 @@ def wanted(pod: Pod, pods: tuple[Pod, ...] | None) -> bool:
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC."""
     return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def one_spelling(path: str) -> str:
+    """/var/run/X as /run/X: one name for one file."""
+    return path.removeprefix("/var") if path.startswith("/var/run/") else path

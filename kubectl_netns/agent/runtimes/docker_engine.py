@@ -8,15 +8,16 @@ the path is then an empty plain file. Importing the SDK takes 0.1–0.3 s, so it
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from ...model import Pod, Sandbox
 from ..place import Place
-from .base import Holder, RuntimeUnavailable, wanted
+from .base import BUDGET, Holder, RuntimeUnavailable, one_spelling, wanted
 
 TYPE = "io.kubernetes.docker.type"
+POD_LABELS = tuple(f"io.kubernetes.pod.{key}" for key in ("namespace", "name", "uid"))
 ATTEMPT = re.compile(r"_(\d+)$")  # dockershim names a pause container k8s_POD_NAME_NAMESPACE_UID_ATTEMPT
-TIMEOUT = 10
 
 
 class DockerEngine:
@@ -30,19 +31,22 @@ class DockerEngine:
         import docker
         import requests
 
+        found: list[Holder] = []
+        deadline = time.monotonic() + BUDGET
         try:
-            client = docker.APIClient(base_url=self._url, timeout=TIMEOUT, version="auto")
+            client = docker.APIClient(base_url=self._url, timeout=BUDGET, version="auto")
             try:
                 version = client.version()["Version"]
-                return [
-                    holder
-                    for summary in self._summaries(client, pods)
-                    if (holder := self._holder(client, summary, pods, version))
-                ]
+                for summary in self._summaries(client, pods):
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"it took longer than {BUDGET:.0f} s")
+                    if holder := self._holder(client, summary, pods, version):
+                        found.append(holder)
             finally:
                 client.close()
         except (docker.errors.DockerException, requests.RequestException, OSError, KeyError, TypeError, ValueError) as error:
-            raise RuntimeUnavailable(f"Docker at {self._socket}: {error}") from error
+            raise RuntimeUnavailable(f"Docker at {self._socket}: {error}", found) from error
+        return found
 
     @staticmethod
     def _summaries(client: Any, pods: tuple[Pod, ...] | None) -> list[dict[str, Any]]:
@@ -70,10 +74,10 @@ class DockerEngine:
 
 
 def _pod(labels: dict[str, str]) -> Pod | None:
-    if TYPE not in labels:
+    if TYPE not in labels or not all(label in labels for label in POD_LABELS):
         return None
-    prefix = "io.kubernetes.pod."
-    return Pod(labels[prefix + "namespace"], labels[prefix + "name"], labels[prefix + "uid"])
+    namespace, name, uid = (labels[label] for label in POD_LABELS)
+    return Pod(namespace, name, uid)
 
 
 def to_holder(details: dict[str, Any], version: str) -> Holder | None:
@@ -100,10 +104,6 @@ def to_holder(details: dict[str, Any], version: str) -> Holder | None:
     )
     if pod:
         pod = Pod(pod.namespace, pod.name, pod.uid, host_network=host_network)
-    path = None if host_network or not running else _run(network.get("SandboxKey"))
+    key = network.get("SandboxKey")
+    path = one_spelling(key) if key and running and not host_network else None
     return Holder(sandbox, pod, path, container=None if pod else name)
-
-
-def _run(path: str | None) -> str | None:
-    """/var/run/docker/netns/X as /run/docker/netns/X: one spelling for one file."""
-    return path.removeprefix("/var") if path and path.startswith("/var/run/") else path or None

@@ -25,13 +25,13 @@ class GrpcError(Exception):
 
 
 class Channel:
-    """One HTTP/2 connection. Calls are made one after another, each within `timeout` seconds."""
+    """One HTTP/2 connection. Calls are made one after another, all of them within `timeout` seconds."""
 
-    def __init__(self, path: str, timeout: float = 10.0) -> None:
+    def __init__(self, path: str, timeout: float) -> None:
         import h2.config
         import h2.connection
 
-        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         try:
@@ -52,19 +52,18 @@ class Channel:
         """Send one message to `/service/method` and give the one that answers it. Raises GrpcError."""
         import h2.exceptions
 
-        deadline = time.monotonic() + self._timeout
         try:
             stream = self._http.get_next_available_stream_id()
             headers = [(":method", "POST"), (":scheme", "http"), (":path", method), (":authority", "localhost"),
                        ("content-type", "application/grpc"), ("te", "trailers")]  # fmt: skip
             self._http.send_headers(stream, headers)
             self._http.send_data(stream, PREFIX.pack(0, len(request)) + request, end_stream=True)
-            body, trailers = self._receive(stream, deadline)
+            body, trailers = self._receive(stream)
         except (OSError, h2.exceptions.H2Error, UnicodeError) as error:
             raise GrpcError(f"no sensible answer to {method}: {error or type(error).__name__}") from error
         return _message(method, body, trailers)
 
-    def _receive(self, stream: int, deadline: float) -> tuple[bytes, dict[str, str]]:
+    def _receive(self, stream: int) -> tuple[bytes, dict[str, str]]:
         """The body of a stream, and its headers and trailers in one: an error may come in either."""
         import h2.events
 
@@ -72,7 +71,7 @@ class Channel:
         headers: dict[str, str] = {}
         while True:
             self._socket.sendall(self._http.data_to_send())
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            self._socket.settimeout(max(0.001, self._deadline - time.monotonic()))
             data = self._socket.recv(1 << 16)
             if not data:
                 raise ConnectionError("the connection was closed")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from kubectl_netns.agent.place import Place
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, RuntimeUnavailable, timestamp, wanted
 from kubectl_netns.agent.runtimes.cri import Cri, to_holder
-from kubectl_netns.agent.runtimes.grpc import Channel
 from kubectl_netns.agent.runtimes.protobuf import decode
 from kubectl_netns.model import Pod
 
@@ -114,7 +113,6 @@ def test_a_malformed_status_is_a_valueerror(reply: bytes) -> None:
         to_holder(decode(reply), decode(VERSION))
 
 
-@pytest.mark.xfail(strict=True, raises=(AttributeError, TypeError), reason="namespaces of another shape are no ValueError")
 @pytest.mark.parametrize("namespaces", ['["network"]', '{"type": "network"}', "[null]", "7"])
 def test_namespaces_of_another_shape_are_passed_over_or_refused(namespaces: str) -> None:
     try:
@@ -123,7 +121,6 @@ def test_namespaces_of_another_shape_are_passed_over_or_refused(namespaces: str)
         pass
 
 
-@pytest.mark.xfail(strict=True, reason="JSON's true is taken for PID 1")
 def test_true_is_no_pid() -> None:
     assert to_holder(decode(status('{"pid": true}')), {}).sandbox.pid is None
 
@@ -153,9 +150,11 @@ def runtime(service: str = V1, **changes: Any) -> Replies:
     return {service + method: reply for method, reply in replies.items()}
 
 
-def asked(tmp_path: Path, server: CriServer, pods: tuple[Pod, ...] | None = None) -> tuple[list[Holder], list[str]]:
+def asked(
+    tmp_path: Path, server: CriServer, pods: tuple[Pod, ...] | None = None, budget: float = 5.0
+) -> tuple[list[Holder], list[str]]:
     with server:
-        holders = Cri(Place(root=str(tmp_path)), "/s").holders(pods)
+        holders = Cri(Place(root=str(tmp_path)), "/s", budget).holders(pods)
     return holders, [method for method, _ in server.calls]
 
 
@@ -211,14 +210,104 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize(("replies", "manner", "text"), TROUBLE.values(), ids=TROUBLE.keys())
-def test_trouble_makes_a_runtime_unavailable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replies: Replies, manner: Manner, text: str
-) -> None:
-    timeout = 0.3 if manner.silent else 5.0
-    monkeypatch.setattr("kubectl_netns.agent.runtimes.cri.Channel", functools.partial(Channel, timeout=timeout))
+def test_trouble_makes_a_runtime_unavailable(tmp_path: Path, replies: Replies, manner: Manner, text: str) -> None:
     with pytest.raises(RuntimeUnavailable, match=f"CRI at /s: .*{text}") as raised:
-        asked(tmp_path, CriServer(tmp_path / "s", replies, manner))
+        asked(tmp_path, CriServer(tmp_path / "s", replies, manner), budget=0.3 if manner.silent else 5.0)
     assert not isinstance(raised.value, NotSpoken)
+
+
+def test_what_was_told_before_the_trouble_is_kept(tmp_path: Path) -> None:
+    def some(request: bytes) -> Reply:
+        return (INTERNAL, b"broken") if OTHER.encode() in request else looked_at(request)
+
+    with pytest.raises(RuntimeUnavailable) as raised:
+        asked(tmp_path, CriServer(tmp_path / "s", runtime(PodSandboxStatus=some)))
+    assert [holder.sandbox.id for holder in raised.value.partial] == [ID]
+
+
+def test_a_slow_runtime_costs_its_budget_and_no_more(tmp_path: Path) -> None:
+    """Each call is quick enough, all together are not."""
+
+    def slow(request: bytes) -> Reply:
+        time.sleep(0.4)
+        return looked_at(request)
+
+    begun = time.monotonic()
+    with pytest.raises(RuntimeUnavailable) as raised:
+        asked(tmp_path, CriServer(tmp_path / "s", runtime(PodSandboxStatus=slow)), budget=0.6)
+    assert time.monotonic() - begun < 3 and len(raised.value.partial) == 1
+
+
+BOTH = {**runtime(V1), **runtime(V1ALPHA2)}
+SANDBOX_METADATA = json.dumps({**json.loads(containerd()), "sandboxMetadata": {"Metadata": {"ID": ID}}})
+SERVED = {  # as the runtime's source has it: containerd internal/cri/server/podsandbox, CRI-O server/sandbox_status.go
+    "containerd 1.5": (runtime(V1ALPHA2), V1ALPHA2, 4711, CNI),
+    "containerd 1.7": (BOTH, V1, 4711, CNI),
+    "containerd 2.x": (runtime(V1, PodSandboxStatus=(0, status(SANDBOX_METADATA))), V1, 4711, CNI),
+    "CRI-O 1.20": (runtime(V1ALPHA2, PodSandboxStatus=(0, status(json.dumps({"pid": 99, "runtimeSpec": spec("/var" + CNI)})))),
+                   V1ALPHA2, 99, CNI),
+    "CRI-O 1.30": (runtime(V1, PodSandboxStatus=(0, status(json.dumps({"runtimeSpec": spec("/var/run/netns/8d7b")})))),
+                   V1, None, "/run/netns/8d7b"),
+    "Kata": (runtime(V1, PodSandboxStatus=(0, status(None))), V1, None, None),
+    "cri-dockerd": (runtime(V1, PodSandboxStatus=(0, status(""))), V1, None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("replies", "service", "pid", "path"), SERVED.values(), ids=SERVED.keys())
+def test_every_runtime_is_understood(tmp_path: Path, replies: Replies, service: str, pid: int | None, path: str | None) -> None:
+    holders, calls = asked(tmp_path, CriServer(tmp_path / "s", replies), (Pod("shop", "web-6d5f", UID),))
+    ((sandbox, found),) = [(holder.sandbox, holder.path) for holder in holders]
+    assert (sandbox.id, sandbox.pid, found, sandbox.state) == (ID, pid, path, "ready")
+    assert calls[-1] == service + "PodSandboxStatus"
+
+
+def note(tmp_path: Path, pid: str = "4711", uid: str = UID, sandbox: str = ID, path: str | None = CNI, **more: str) -> None:
+    """containerd's files of a sandbox, in its state directory beside the socket."""
+    folder = tmp_path / "io.containerd.runtime.v2.task/k8s.io" / ID
+    folder.mkdir(parents=True)
+    annotations = {"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": sandbox,
+                   "io.kubernetes.cri.sandbox-uid": uid, **more}  # fmt: skip
+    (folder / "config.json").write_text(json.dumps({**spec(path), "annotations": annotations}))
+    (folder / "init.pid").write_text(pid)
+
+
+ONLY_WEB = (Pod("shop", "web-6d5f", UID),)
+
+
+@pytest.mark.parametrize("path", [CNI, None])
+def test_files_that_agree_spare_the_question(tmp_path: Path, path: str | None) -> None:
+    mode = NODE_NETWORK if path is None else POD_NETWORK
+    server = CriServer(tmp_path / "s", runtime(PodSandboxStatus=(0, status(containerd(path), mode=mode))))
+    by_asking, _ = asked(tmp_path, server, ONLY_WEB)
+    (tmp_path / "s").unlink()
+    note(tmp_path, path=path)
+    by_files, calls = asked(tmp_path, CriServer(tmp_path / "s", runtime()), ONLY_WEB)
+    assert by_files == by_asking
+    assert calls == [V1 + "Version", V1 + "ListPodSandbox"]
+
+
+@pytest.mark.parametrize("wrong", [
+    {"uid": "another"}, {"sandbox": OTHER}, {"pid": "0"}, {"pid": "-4"}, {"pid": ""}, {"pid": "x"}, {"path": ""},
+    {"io.kubernetes.cri.container-type": "container"},
+], ids=str)  # fmt: skip
+def test_files_that_do_not_agree_are_not_believed(tmp_path: Path, wrong: dict[str, str]) -> None:
+    note(tmp_path, **wrong)
+    holders, calls = asked(tmp_path, CriServer(tmp_path / "s", runtime()), ONLY_WEB)
+    assert (holders[0].sandbox.pid, holders[0].path, calls[-1]) == (4711, CNI, V1 + "PodSandboxStatus")
+
+
+def test_files_of_another_pod_s_process_are_told(tmp_path: Path) -> None:
+    note(tmp_path, uid="another", pid="12")
+    holders, _ = asked(tmp_path, CriServer(tmp_path / "s", runtime()), ONLY_WEB)
+    assert [warning.code for warning in holders[0].warnings] == ["runtime-files-differ"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", '{"annotations": 1}', "[" * 100000, '{"annotations": {}}'])
+def test_files_that_make_no_sense_are_passed_over(tmp_path: Path, text: str) -> None:
+    note(tmp_path)
+    (tmp_path / "io.containerd.runtime.v2.task/k8s.io" / ID / "config.json").write_text(text)
+    holders, _ = asked(tmp_path, CriServer(tmp_path / "s", runtime()), ONLY_WEB)
+    assert holders[0].sandbox.pid == 4711
 
 
 def test_a_socket_without_a_cri_is_told_apart(tmp_path: Path) -> None:

@@ -187,7 +187,6 @@ def test_no_daemon_is_unavailable(tmp_path: Path) -> None:
         DockerEngine(Place(root=str(tmp_path)), "/s").holders(None)
 
 
-@pytest.mark.xfail(strict=True, reason="one container with the type's label but no pod's labels makes all of Docker unavailable")
 def test_a_strangers_label_spoils_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     daemon = Daemon()
     daemon._labels["plain"] = {"io.kubernetes.docker.type": "podsandbox"}

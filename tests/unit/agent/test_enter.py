@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import threading
@@ -13,6 +14,7 @@ from kubectl_netns.agent.enter import NotANamespace, enter, in_own_thread, key_o
 
 
 def descriptors() -> set[str]:
+    gc.collect()  # what earlier tests left unclosed must not be closed in between
     return set(os.listdir("/proc/self/fd"))
 
 

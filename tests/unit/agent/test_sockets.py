@@ -48,7 +48,7 @@ ALL = [DOCKER, CONTAINERD, CRIO, K3S]
         ([], [], None, []),
         ([], [], "docker", []),
         ([], [], "containerd", []),
-        (ALL, [], None, [f"docker {DOCKER}", CONTAINERD, CRIO, K3S]),
+        (ALL, [], None, [f"docker {DOCKER}", CONTAINERD, K3S, CRIO]),
         (ALL, [], "docker", [f"docker {DOCKER}"]),
         ([CONTAINERD], [], "docker", []),
         ([DOCKER, CONTAINERD], [], "containerd", [CONTAINERD]),
@@ -58,12 +58,15 @@ ALL = [DOCKER, CONTAINERD, CRIO, K3S]
         (ALL, [f"{ENDPOINT}=unix://{CRIO}"], "cri-o", [CRIO]),
         (ALL, [ENDPOINT, f"unix://{CRIO}"], "cri-o", [CRIO]),
         (ALL, [f"{ENDPOINT}={CRIO}"], "cri-o", [CRIO]),
-        (ALL, [f"{ENDPOINT}=unix:///var{CRIO}"], "cri-o", ["/var" + CRIO]),
+        (ALL, [f"{ENDPOINT}=unix:///var{CRIO}"], "cri-o", [CRIO]),
         (ALL, [f"{ENDPOINT}=unix://{CRIO}"], None, [f"docker {DOCKER}", CRIO, CONTAINERD, K3S]),
         ([*ALL, OWN], ["--v=2", f"{ENDPOINT}=unix://{OWN}", "--x"], "containerd", [OWN]),
         (ALL, [f"{ENDPOINT}=unix://{OWN}"], "containerd", [CONTAINERD]),
         (ALL, [ENDPOINT], "containerd", [CONTAINERD]),
         (ALL, [f"{ENDPOINT}="], "containerd", [CONTAINERD]),
+        (ALL, [f"{ENDPOINT}=unix:///run/cri-dockerd.sock"], "docker", [f"docker {DOCKER}"]),
+        (ALL, [f"{ENDPOINT}=unix:///var/run/cri-dockerd.sock"], None, [f"docker {DOCKER}", CONTAINERD, K3S, CRIO]),
+        (ALL, [f"{ENDPOINT}=unix:///var/run/dockershim.sock"], "containerd", [f"docker {DOCKER}"]),
         (ALL, [f"{ENDPOINT}=npipe:////./pipe/containerd"], "containerd", [CONTAINERD]),
     ],
 )
@@ -86,20 +89,50 @@ def test_only_sockets_count(tmp_path: Path) -> None:
     assert found(place, None) == [K3S]
 
 
-@pytest.mark.xfail(strict=True, reason="/var/run/X and /run/X are one socket, and every sandbox is then found twice")
 def test_one_socket_under_two_names_is_asked_once(tmp_path: Path) -> None:
     assert len(found(node(tmp_path, [CONTAINERD], f"{ENDPOINT}=unix:///var{CONTAINERD}"), None)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="without a kubelet's word the first known socket is taken, whatever runtime was named")
 def test_the_socket_belongs_to_the_runtime_that_was_named(tmp_path: Path) -> None:
     assert found(node(tmp_path, [CONTAINERD, CRIO]), "cri-o") == [CRIO]
 
 
-@pytest.mark.xfail(strict=True, reason="FACTS 3: the endpoint may stand in the kubelet's --config file, which is not read")
-def test_the_kubelets_config_file_names_a_socket(tmp_path: Path) -> None:
+CONFIGS = {
+    "YAML": f"kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix://{OWN}\nx: 1\n",
+    "quoted": f'containerRuntimeEndpoint: "unix://{OWN}"\n',
+    "JSON": f'{{"kind": "KubeletConfiguration",\n "containerRuntimeEndpoint": "unix://{OWN}", "x": 1}}',
+    "bare": f"containerRuntimeEndpoint: {OWN}",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.mark.parametrize("in_a_container", [False, True])
+def test_the_kubelets_config_file_names_a_socket(tmp_path: Path, text: str, in_a_container: bool) -> None:
     place = node(tmp_path, [CONTAINERD, OWN], "--config=/var/lib/kubelet/config.yaml")
-    config = Path(place.file("/var/lib/kubelet/config.yaml"))
+    root = place.process(300, "root") if in_a_container else place.root
+    config = Path(root) / "var/lib/kubelet/config.yaml"
     config.parent.mkdir(parents=True)
-    config.write_text(f"kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix://{OWN}\n")
+    config.write_text(text)
     assert found(place, "containerd") == [OWN]
+
+
+def test_the_kubelets_arguments_go_before_its_file(tmp_path: Path) -> None:
+    place = node(tmp_path, [K3S, OWN], "--config", "/c", f"{ENDPOINT}={K3S}")
+    Path(place.file("/c")).write_text(f"containerRuntimeEndpoint: unix://{OWN}")
+    assert found(place, "containerd") == [K3S]
+
+
+@pytest.mark.parametrize("text", ["", "# containerRuntimeEndpoint: x", "containerRuntimeEndpoint:", "x: containerRuntimeEndpoint: y"])
+def test_a_config_file_that_names_none(tmp_path: Path, text: str) -> None:
+    place = node(tmp_path, [CONTAINERD], "--config=/c")
+    Path(place.file("/c")).write_text(text)
+    assert found(place, "containerd") == [CONTAINERD]
+
+
+def test_dockers_socket_is_where_cri_dockerd_says(tmp_path: Path) -> None:
+    place = node(tmp_path, [DOCKER, OWN], f"{ENDPOINT}=unix:///run/cri-dockerd.sock")
+    shim = Path(place.proc) / "400"
+    shim.mkdir()
+    (shim / "comm").write_text("cri-dockerd\n")
+    (shim / "cmdline").write_text(f"cri-dockerd\0--docker-endpoint\0unix://{OWN}\0")
+    assert found(place, "docker") == [f"docker {OWN}"]
