@@ -2,8 +2,8 @@
 
 `<state>/io.containerd.runtime.v2.task/k8s.io/<id>/{config.json,init.pid}` (containerd 1.4 to 2.x; the annotations are those of
 pkg/cri/annotations). They are its private layout: what they say is believed only where they name the same sandbox and pod as the
-list, and where they are not there, or differ, the runtime is asked. A sandbox costs 0.2 ms this way, 1.4 ms by asking (measured on
-containerd 1.6.20).
+list, and where they are not there, or differ, the runtime is asked. A sandbox costs 0.2 ms this way, 1.4 ms by asking
+(measured on containerd 1.6.20).
 """
 
 from __future__ import annotations
