@@ -74,7 +74,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class ExtendedStatistics:
-    """The rest of struct rtnl_link_stats64, which `ip -s -s link` prints; None where the kernel is older than the counter."""
+    """The rest of struct rtnl_link_stats64 and IFLA_CARRIER_CHANGES, which `ip -s -s link` prints; None: an older kernel."""
 
     multicast: int
     collisions: int
@@ -93,6 +93,7 @@ class ExtendedStatistics:
     tx_compressed: int
     rx_nohandler: int | None = None
     rx_otherhost_dropped: int | None = None
+    carrier_changes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class Route:
     """One route of any table (RTM_NEWROUTE), in iproute2's words.
 
     `destination` is `default` or a prefix, `table` main, local, default or a number, `kind` unicast, local, broadcast, ….
+    `source` is the address that is preferred for packets sent this way, `origin` the prefix that they must come from.
+    `expires` is in seconds; a `gateway` may be of the other family (IPv4 through an IPv6 neighbour).
     """
 
     family: str
@@ -34,6 +36,11 @@ class Route:
     mtu: int | None
     flags: tuple[str, ...]
     next_hops: tuple[NextHop, ...]
+    origin: str | None = None
+    tos: int | None = None
+    nexthop_id: int | None = None
+    preference: str | None = None
+    expires: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,11 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Rule:
-    """One policy routing rule (RTM_NEWRULE). `source` and `destination` are prefixes, None for all."""
+    """One policy routing rule (RTM_NEWRULE). `source` and `destination` are prefixes, None for all.
+
+    `action` is lookup, goto, nop, blackhole, unreachable or prohibit; `table` goes with lookup, `target` (a priority) with goto.
+    Ports and UIDs are ranges, FIRST-LAST. `flags`: iif-detached or oif-detached (there is no such device now), unresolved (goto).
+    """
 
     family: str
     priority: int
@@ -63,6 +74,14 @@ class Rule:
     action: str
     table: str | None
     inverted: bool
+    target: int | None = None
+    tos: int | None = None
+    suppress_prefix_length: int | None = None
+    ip_protocol: int | None = None
+    source_ports: str | None = None
+    destination_ports: str | None = None
+    uids: str | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,11 +96,12 @@ class Process:
 class Socket:
     """One TCP, UDP, raw or packet socket, as sock_diag tells it (linux/inet_diag.h, linux/packet_diag.h).
 
-    `state` is `ss`'s word (LISTEN, ESTAB, UNCONN, …). Ports are None for packet sockets, whose `protocol` is `packet`;
-    `processes` are those that hold it open, where this could be seen.
+    `kind` is stream, dgram or raw, `state` the word of `ss` (LISTEN, ESTAB, UNCONN, …). A raw socket's local port is its
+    protocol's number, a packet socket's the Ethernet protocol's. `processes` hold it open, where this could be seen.
     """
 
     protocol: str
+    kind: str
     family: str | None
     state: str
     local_address: str | None
@@ -94,3 +114,4 @@ class Socket:
     receive_queue: int
     send_queue: int
     processes: tuple[Process, ...]
+    v6_only: bool | None = None

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from ..model import Answer, Namespace, NetworkNamespace, Question, Sandbox, Warning
-from ..tables import Process
+from ..tables import Process, Socket
 from . import crosscheck, holders, names, ownership, peers, processes
 from .enter import Key, in_own_thread
 from .holders import Found
@@ -76,10 +76,11 @@ class _Surveyor:
         self._complete = complete
         self._warnings = warnings
         self._everything = question.pods is None
+        self._owners: dict[int, list[Process]] | None = None
 
     def items(self) -> list[NetworkNamespace]:
         with ExitStack() as stack:
-            visitor = Visitor(host_namespace(self._place, self._warnings), stack)
+            visitor = Visitor(host_namespace(self._place, self._warnings), stack, self._question.show)
             host = visitor.host()
             found = holders.find(self._place, host.key[0], self._everything, stack)
             for holder in self._told:
@@ -159,7 +160,20 @@ class _Surveyor:
             process=Process(one.pids[0], command or "?") if one.pids else None,
             platform=platform(),
             reason=reason,
+            routes=visit.contents.routes,
+            neighbours=visit.contents.neighbours,
+            rules=visit.contents.rules,
+            sockets=self._owned(visit.contents.sockets),
         )
+
+    def _owned(self, sockets: tuple[Socket, ...] | None) -> tuple[Socket, ...] | None:
+        if sockets is None:
+            return None
+        from . import diag  # compiled only when asked for
+
+        if self._owners is None:
+            self._owners = diag.owners(self._place)
+        return diag.with_owners(sockets, self._owners)
 
 
 def host_namespace(place: Place, warnings: list[Warning]) -> str:

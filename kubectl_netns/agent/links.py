@@ -8,10 +8,10 @@ from __future__ import annotations
 import socket
 import struct
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
-from ..model import Address, Interface, Statistics
+from ..model import Address, ExtendedStatistics, Interface, Statistics
 from .details import details
 from .netlink import Netlink, attribute, attribute_list, attributes
 
@@ -24,11 +24,13 @@ RTGENMSG = struct.Struct("=Bxxx")
 NUMBER = struct.Struct("=I")
 SIGNED = struct.Struct("=i")
 COUNTERS = struct.Struct("=8Q")  # the head of struct rtnl_link_stats64
+EXTENDED = tuple(one.name for one in fields(ExtendedStatistics))[:-1]  # what follows it, in the struct's order
 CACHEINFO = struct.Struct("=4I")  # preferred, valid, created, updated
 
 IFLA_ADDRESS, IFLA_BROADCAST, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC = 1, 2, 3, 4, 5, 6
 IFLA_MASTER, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_STATS64 = 10, 13, 16, 18, 20, 23
-IFLA_GROUP, IFLA_LINK_NETNSID, IFLA_TARGET_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 27, 37, 46, 52, 53
+IFLA_GROUP, IFLA_CARRIER_CHANGES, IFLA_LINK_NETNSID, IFLA_TARGET_NETNSID = 27, 35, 37, 46
+IFLA_PROP_LIST, IFLA_ALT_IFNAME = 52, 53
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
 IFA_TARGET_NETNSID, IFA_PROTO = 10, 11
@@ -53,10 +55,11 @@ PAIRED = ("veth", "netkit")
 AF_UNSPEC = 0
 
 
-def read_interfaces(netlink: Netlink, target: int | None = None) -> tuple[Interface, ...]:
+def read_interfaces(netlink: Netlink, target: int | None = None, extended: bool = False) -> tuple[Interface, ...]:
     """Every interface by ifindex, its addresses in the kernel's order. `peer` is None still; names of masters are resolved.
 
     `target` is the nsid of another namespace to read instead (Linux 5.0), for which the socket must be a strict one.
+    `extended`: with all of the statistics, not only the first eight.
     """
     other = NUMBER.pack(target) if target is not None else None
     addresses: dict[int, list[Address]] = defaultdict(list)
@@ -70,7 +73,7 @@ def read_interfaces(netlink: Netlink, target: int | None = None) -> tuple[Interf
     links = [cut_link(payload) for kind, payload in netlink.dump(RTM_GETLINK, request) if kind == RTM_NEWLINK]
     names = {link.index: link.name for link in links}
     links.sort(key=lambda link: link.index)
-    return tuple(interface(link, tuple(addresses.get(link.index, ())), names) for link in links)
+    return tuple(interface(link, tuple(addresses.get(link.index, ())), names, extended) for link in links)
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def cut_link(payload: bytes) -> Link:
     return Link(index, text(found.get(IFLA_IFNAME)) or f"if{index}", arp_type, flags, found)
 
 
-def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str]) -> Interface:
+def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str], extended: bool = False) -> Interface:
     """The facts of a link; `names` are those of the namespace's links by index. Raises ValueError when malformed."""
     found, flags = link.found, link.flags
     info = attributes(found.get(IFLA_LINKINFO, b""))
@@ -103,8 +106,8 @@ def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str])
     running = "up" if flags & IFF_UP and flags & IFF_LOWER_UP else "down"
     # link/none devices carry no address; iproute2 prints none either
     link_type = ARPHRD.get(link.arp_type) or f"[{link.arp_type}]"
-    link_index, link_nsid = _number(found, IFLA_LINK), _signed(found, IFLA_LINK_NETNSID)
-    master = _number(found, IFLA_MASTER)
+    link_index, link_nsid = number(found, IFLA_LINK), signed(found, IFLA_LINK_NETNSID)
+    master = number(found, IFLA_MASTER)
     parent = None
     if link_index and link_index != link.index and kind not in PAIRED:
         # in another namespace only its index is known
@@ -116,7 +119,7 @@ def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str])
         kind=kind,
         state=running if operstate == "unknown" else operstate,
         flags=link_flags(flags),
-        mtu=_number(found, IFLA_MTU) or 0,
+        mtu=number(found, IFLA_MTU) or 0,
         mac=None if link_type == "loopback" else link_address(found.get(IFLA_ADDRESS), link_type),
         altnames=_altnames(found[IFLA_PROP_LIST]) if IFLA_PROP_LIST in found else (),
         alias=text(found.get(IFLA_IFALIAS)),
@@ -129,13 +132,14 @@ def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str])
         link_type=link_type,
         broadcast=link_address(found.get(IFLA_BROADCAST), link_type),
         qdisc=text(found.get(IFLA_QDISC)),
-        group=_number(found, IFLA_GROUP) or 0,
-        queue_length=_number(found, IFLA_TXQLEN),
+        group=number(found, IFLA_GROUP) or 0,
+        queue_length=number(found, IFLA_TXQLEN),
         link_index=link_index,
         link_nsid=link_nsid,
         vlan_id=more.vlan_id,
         mode=more.mode,
         tunnel=more.tunnel,
+        extended_statistics=_extended(found) if extended else None,
     )
 
 
@@ -152,7 +156,7 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
     if family not in FAMILIES:
         return index, None
     found = attributes(payload, IFADDRMSG.size)
-    flags = _number(found, IFA_FLAGS)
+    flags = number(found, IFA_FLAGS)
     flags = short_flags if flags is None else flags
     # IFA_LOCAL is the address and IFA_ADDRESS the far end, where the two differ (IPv6 has only IFA_ADDRESS)
     local = found.get(IFA_LOCAL, found.get(IFA_ADDRESS))
@@ -164,11 +168,11 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
     protocol = found.get(IFA_PROTO, b"")
     return index, Address(
         family=FAMILIES[family],
-        address=_ip(local),
+        address=ip(local),
         prefix_length=prefix_length,
         scope=SCOPES.get(scope, str(scope)),
-        peer=None if far == local else _ip(far),
-        broadcast=_ip(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
+        peer=None if far == local else ip(far),
+        broadcast=ip(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
         label=text(found.get(IFA_LABEL)),
         flags=_address_flags(family, flags),
         valid_lifetime=None if valid == FOREVER else valid,
@@ -195,7 +199,7 @@ def nsids(netlink: Netlink) -> set[int]:
 
 
 def _nsid(payload: bytes) -> int | None:
-    nsid = _signed(attributes(payload, RTGENMSG.size), NETNSA_NSID)
+    nsid = signed(attributes(payload, RTGENMSG.size), NETNSA_NSID)
     return None if nsid is None or nsid < 0 else nsid
 
 
@@ -211,7 +215,7 @@ def link_address(value: bytes | None, link_type: str) -> str | None:
     if not value:
         return None
     if link_type in ("ipip", "sit", "gre", "tunnel6", "gre6") and len(value) in (4, 16):
-        return _ip(value)
+        return ip(value)
     return value.hex(":")
 
 
@@ -227,7 +231,7 @@ def _address_flags(family: int, flags: int) -> tuple[str, ...]:
     return tuple("secondary" if word == "temporary" and family == socket.AF_INET else word for word in words)
 
 
-def _ip(value: bytes) -> str:
+def ip(value: bytes) -> str:
     """Raises ValueError for what is neither 4 nor 16 bytes long."""
     return socket.inet_ntop(socket.AF_INET if len(value) == 4 else socket.AF_INET6, value)
 
@@ -236,12 +240,13 @@ def _word(words: tuple[str, ...], value: bytes) -> str:
     return words[value[0]] if value and value[0] < len(words) else "unknown"
 
 
-def _number(found: dict[int, bytes], kind: int) -> int | None:
+def number(found: dict[int, bytes], kind: int) -> int | None:
+    """A 32-bit attribute; None where it is absent or has another size."""
     value = found.get(kind, b"")
     return NUMBER.unpack(value)[0] if len(value) == NUMBER.size else None
 
 
-def _signed(found: dict[int, bytes], kind: int) -> int | None:
+def signed(found: dict[int, bytes], kind: int) -> int | None:
     value = found.get(kind, b"")
     return SIGNED.unpack(value)[0] if len(value) == SIGNED.size else None
 
@@ -251,3 +256,13 @@ def _statistics(value: bytes | None) -> Statistics | None:
         return None
     rx_packets, tx_packets, rx_bytes, tx_bytes, rx_errors, tx_errors, rx_dropped, tx_dropped = COUNTERS.unpack_from(value)
     return Statistics(rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped)
+
+
+def _extended(found: dict[int, bytes]) -> ExtendedStatistics | None:
+    """Counters are only ever added to the struct: the last ones may be missing."""
+    value = found.get(IFLA_STATS64, b"")
+    counters = struct.unpack_from(f"={len(value) // 8}Q", value)[8:]
+    named = dict(zip(EXTENDED, counters))
+    if "tx_compressed" not in named:
+        return None
+    return ExtendedStatistics(**named, carrier_changes=number(found, IFLA_CARRIER_CHANGES))

@@ -12,6 +12,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from ..model import Interface
+from . import contents
+from .contents import NOTHING, Contents
 from .enter import Key, NotANamespace, enter, key_of, opened
 from .links import nsid_of, nsids, read_interfaces
 from .netlink import Netlink
@@ -33,6 +35,7 @@ class Visit:
     interfaces: tuple[Interface, ...]
     nsid: int | None = None
     host_nsid: int | None = None
+    contents: Contents = NOTHING
 
     @property
     def by_number(self) -> bool:
@@ -58,24 +61,30 @@ def with_wireguard(interfaces: tuple[Interface, ...]) -> tuple[Interface, ...]:
 class Visitor:
     """Keeps the host's namespace at hand while others are visited."""
 
-    def __init__(self, host_path: str, stack: ExitStack) -> None:
+    def __init__(self, host_path: str, stack: ExitStack, show: tuple[str, ...] = ()) -> None:
+        self._show = show
         self._host = stack.enter_context(opened(host_path))
         enter(self._host)
         self._netlink = stack.enter_context(Netlink())
 
     def host(self) -> Visit:
         enter(self._host)
-        return Visit(key_of(self._host), with_wireguard(read_interfaces(self._netlink)))
+        interfaces = self._interfaces(self._netlink)
+        return Visit(key_of(self._host), interfaces, contents=contents.read(self._netlink, interfaces, self._show))
 
     def visit(self, path: str) -> Visit:
         """Raises OSError when the namespace is gone or cannot be entered, NotANamespace when the path leads to none."""
         with opened(path) as descriptor:
             enter(descriptor)
             with Netlink() as netlink:
-                interfaces = with_wireguard(read_interfaces(netlink))
+                interfaces = self._interfaces(netlink)
+                inside = contents.read(netlink, interfaces, self._show)
                 linked = any(interface.link_nsid is not None for interface in interfaces)
                 host_nsid = nsid_of(netlink, self._host) if linked else None
-            return Visit(key_of(descriptor), interfaces, nsid_of(self._netlink, descriptor), host_nsid)
+            return Visit(key_of(descriptor), interfaces, nsid_of(self._netlink, descriptor), host_nsid, inside)
+
+    def _interfaces(self, netlink: Netlink) -> tuple[Interface, ...]:
+        return with_wireguard(read_interfaces(netlink, extended="statistics" in self._show))
 
     def numbered(self, known: set[int | None]) -> list[Visit]:
         """The namespaces that the host has numbered and that are not among the known: held by something out of sight."""

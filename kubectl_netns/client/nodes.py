@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -47,7 +48,7 @@ class ClusterNode:
         packing.join()
         progress(f"reading the namespaces of {self.name}")
         command = self._pod.exec_command(*boot("python3", packed[0]))
-        asked = Question(question.pods, self._runtime)
+        asked = replace(question, runtime=self._runtime)
         try:
             return conversation.ask(command, packed[0], self._nonce, asked, self._timeout)
         except conversation.Silent as silent:

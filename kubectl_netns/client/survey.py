@@ -42,7 +42,8 @@ class Reach:
     progress: Progress
 
 
-def pods(reach: Reach, words: Iterable[str], selector: str | None) -> Report:
+def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = ()) -> Report:
+    """`show` names what else is wanted of each namespace (Question.show)."""
     wanted: list[targets.Target] = []
     errors: list[NetnsError] = []
     finders: list[Callable[[], targets.Target]] = [
@@ -61,7 +62,7 @@ def pods(reach: Reach, words: Iterable[str], selector: str | None) -> Report:
     per_node: dict[str, list[Pod]] = {}
     for target in wanted:
         per_node.setdefault(target.node, []).append(target.pod)
-    asked = {name: Question(tuple(pods)) for name, pods in per_node.items()}
+    asked = {name: Question(tuple(pods), show=show) for name, pods in per_node.items()}
     answers, failures = _ask(reach, asked)
     items: list[NetworkNamespace] = []
     for target in wanted:
@@ -72,8 +73,8 @@ def pods(reach: Reach, words: Iterable[str], selector: str | None) -> Report:
     return Report(tuple(items), (*errors, *failures), _warnings(answers))
 
 
-def nodes(reach: Reach, names: Iterable[str]) -> Report:
-    answers, failures = _ask(reach, dict.fromkeys(names, Question()))
+def nodes(reach: Reach, names: Iterable[str], show: tuple[str, ...] = ()) -> Report:
+    answers, failures = _ask(reach, dict.fromkeys(names, Question(show=show)))
     items: list[NetworkNamespace] = []
     for name, answer in answers.items():
         listed = reach.cluster.pods(None, fieldSelector=f"spec.nodeName={name}")
@@ -82,14 +83,16 @@ def nodes(reach: Reach, names: Iterable[str]) -> Report:
     return Report(tuple(items), tuple(failures), _warnings(answers))
 
 
-def local(words: Iterable[str] | None, namespace: str | None, timeout: float, progress: Progress) -> Report:
+def local(
+    words: Iterable[str] | None, namespace: str | None, show: tuple[str, ...], timeout: float, progress: Progress
+) -> Report:
     """This machine: no API server, so a pod is known by what the runtime says of it. `words` None: everything."""
     node = LocalNode(timeout)
     if words is None:
-        answer = node.ask(Question(), progress)
+        answer = node.ask(Question(show=show), progress)
         return Report(answer.namespaces, (), answer.warnings)
     wanted = [Pod(namespace or "", word.removeprefix("pod/"), None) for word in dict.fromkeys(words)]
-    answer = node.ask(Question(tuple(wanted)), progress)
+    answer = node.ask(Question(tuple(wanted), show=show), progress)
     items: list[NetworkNamespace] = []
     errors: list[NetnsError] = []
     for pod in wanted:

@@ -18,6 +18,7 @@ from .console import Console
 CLUSTER = "Which cluster"
 AGENT = "The agent on the node"
 OUTPUT = "Output"
+SHOWN = ("routes", "neighbours", "rules", "sockets", "statistics")
 DEFAULT_IMAGE = "docker.io/library/python:3-alpine"
 
 
@@ -70,6 +71,22 @@ class Common:
     output: Annotated[
         Format, typer.Option("--output", "-o", rich_help_panel=OUTPUT, help="How to print the answer.")
     ] = Format.table
+    show: Annotated[
+        str,
+        typer.Option(
+            "--show", metavar="WHAT,...", rich_help_panel=OUTPUT,
+            help="Also routes, neighbours, rules, sockets, statistics; or all.",
+        ),
+    ] = ""  # fmt: skip
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What else is asked for. Raises UsageError for a word that is none of SHOWN."""
+        words = [word.strip() for word in self.show.split(",") if word.strip()]
+        unknown = [word for word in words if word not in (*SHOWN, "all")]
+        if unknown:
+            raise UsageError(f'--show does not know "{unknown[0]}"', f"it takes {', '.join(SHOWN)}, or all")
+        return SHOWN if "all" in words else tuple(word for word in SHOWN if word in words)
 
     @property
     def connection(self) -> Connection:

@@ -27,10 +27,11 @@ def show(
         raise UsageError("--node goes with list", hint)
     if not words and selector is None:
         raise UsageError("name a pod, or -l SELECTOR", "`kubectl netns --help` shows what there is")
+    shown = common.shown
     if common.local:
         if selector is not None:
             raise UsageError("-l asks the API server, which --local does not")
-        report = survey.local(words or [], common.namespace, common.seconds, console.progress)
+        report = survey.local(words or [], common.namespace, shown, common.seconds, console.progress)
     else:
-        report = survey.pods(reach(common, console), words or [], selector)
+        report = survey.pods(reach(common, console), words or [], selector, shown)
     return finish(report, common, console, single=len(words or []) == 1 and selector is None, people=table.cards)

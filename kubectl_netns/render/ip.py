@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..model import Address, Interface, NetworkNamespace
+from .iproute import sections, statistics
 from .safe import safe
 from .table import owner
 
@@ -15,13 +16,16 @@ GROUPS = {0: "default"}
 
 
 def addresses(items: Iterable[NetworkNamespace]) -> str:
-    """`ip addr` in each namespace; several are set apart by a comment line that names them."""
+    """`ip addr` in each namespace; several are set apart by a comment line that names them, as is what else was asked for."""
     items = list(items)
     blocks = []
     for item in items:
         title = [f"# {safe(owner(item))} net:[{item.namespace.inode}]"] if len(items) > 1 else []
         up = {one.index: "UP" in one.flags for one in item.interfaces}
-        blocks.append("\n".join(title + [line for one in item.interfaces for line in interface(one, up)]))
+        lines = [line for one in item.interfaces for line in interface(one, up)]
+        for command, more in sections(item):
+            lines += ["", f"# {command}", *more]
+        blocks.append("\n".join(title + lines))
     return "\n\n".join(blocks)
 
 
@@ -40,7 +44,7 @@ def interface(one: Interface, up: Mapping[int, bool]) -> list[str]:
     for address in one.addresses:
         lines += [_address(address, one), f"       valid_lft {_lifetime(address.valid_lifetime)} preferred_lft "
                   f"{_lifetime(address.preferred_lifetime)}"]  # fmt: skip
-    return lines
+    return lines + statistics(one)
 
 
 def _name(one: Interface) -> str:

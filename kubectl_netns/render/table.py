@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from tabulate import tabulate
 
 from ..model import Address, Interface, NetworkNamespace, Pod, Tunnel
+from . import contents
 from .safe import safe
 
 SHORT_ID = 12
@@ -27,7 +28,8 @@ def card(item: NetworkNamespace, wide: bool = False) -> str:
     notes = [f"! {safe(warning.message)}" for warning in item.warnings]
     if item.pod and item.pod.host_network:
         notes.insert(0, "This pod uses the node's own network: these are the node's interfaces.")
-    return "\n".join([head, "", _interfaces(item.interfaces, wide), *(["", *notes] if notes else [])])
+    parts = [head, _interfaces(item.interfaces, wide), *contents.sections(item, columns), "\n".join(notes)]
+    return "\n\n".join(filter(None, parts))
 
 
 def _facts(item: NetworkNamespace, wide: bool) -> list[tuple[str, str, str]]:
@@ -58,7 +60,7 @@ def _interfaces(interfaces: Sequence[Interface], wide: bool) -> str:
     headers = ["#", "NAME", "KIND", "STATE", "MTU", "MAC", "ADDRESSES", "HOST SIDE"]
     if wide:
         headers += ["RX BYTES", "RX PACKETS", "RX ERRORS", "RX DROPPED", "TX BYTES", "TX PACKETS", "TX ERRORS", "TX DROPPED"]
-    return _table(headers, [[*_link(one, wide), *(_counters(one) if wide else [])] for one in interfaces])
+    return columns(headers, [[*_link(one, wide), *(_counters(one) if wide else [])] for one in interfaces])
 
 
 def _link(one: Interface, wide: bool) -> list[object]:
@@ -109,7 +111,9 @@ def _tunnel(kind: str, tunnel: Tunnel) -> str:
 
 
 def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
-    """Many namespaces, a line each; wide: a line for each of their interfaces."""
+    """Many namespaces, a line each; wide: a line for each of their interfaces; a card each where their insides were asked for."""
+    if any(contents.asked_for(item) for item in items):
+        return cards(items, wide)
     nodes = len({item.node for item in items}) > 1
     if wide:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "PATH", "#", "NAME", "KIND", "STATE", "MTU", "MAC",
@@ -127,7 +131,7 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
     if nodes:
         headers = ["NODE", *headers]
         rows = [[safe(item.node or NOTHING), *row] for item, row in zip(owners, rows)]
-    return _table(headers, rows)
+    return columns(headers, rows)
 
 
 def _identity(item: NetworkNamespace) -> list[object]:
@@ -189,7 +193,9 @@ def _short(identifier: str, wide: bool) -> str:
     return identifier if wide or len(identifier) <= SHORT_ID else identifier[:SHORT_ID] + "…"
 
 
-def _table(headers: list[str], rows: list[list[object]]) -> str:
+def columns(headers: list[str], rows: Sequence[Sequence[object]]) -> str:
+    """Words in columns, two spaces apart; a fact that is None or empty is a dash."""
+    rows = [[NOTHING if cell is None or cell == "" else cell for cell in row] for row in rows]
     # as a first row and not as `headers`, which tabulate would pad by two more columns
     text = tabulate([headers, *rows], tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.splitlines())

@@ -92,6 +92,6 @@ FULL = replace(
                   (NextHop("fe80::1", "eth0", 1), NextHop(None, "eth0", 2)))),
     neighbours=(Neighbour("inet", "10.244.2.1", "eth0", "02:00:00:00:00:01", ("REACHABLE",), ("router",)),),
     rules=(Rule("inet", 0, None, None, None, None, None, None, "lookup", "local", False),),
-    sockets=(Socket("tcp", "inet", "LISTEN", "0.0.0.0", 80, "0.0.0.0", None, None, 77, 0, 0, 128, (Process(7, "nginx"),)),),
+    sockets=(Socket("tcp", "stream", "inet", "LISTEN", "0.0.0.0", 80, "0.0.0.0", None, None, 77, 0, 0, 128, (Process(7, "nginx"),)),),
 )  # fmt: skip
 ALL = {name: value for name, value in globals().items() if isinstance(value, NetworkNamespace)}
