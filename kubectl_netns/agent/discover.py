@@ -95,6 +95,9 @@ class _Surveyor:
             if self._everything:
                 visits |= {visit.key: visit for visit in visitor.numbered({visit.nsid for visit in visits.values()})}
             joined = peers.join(host, list(visits.values()), lambda a, b: visitor.number(ways.get(a), ways.get(b)))
+            routed = [key for key in visits if peers.unbridged(joined[key])]
+            routes = visitor.host_routes() if routed else ()
+            joined |= {key: peers.routed(joined[key], routes) for key in routed}
         visits[host.key] = host
         described = [
             item
@@ -142,7 +145,7 @@ class _Surveyor:
         if holder:
             sandbox, pod = holder.sandbox, holder.pod
         elif one.key != host:
-            sandbox, pod = ownership.inferred(self._place, one)
+            sandbox, pod = ownership.inferred(self._place, one, self._told)
         verdict, reason = ownership.verdict(one, host, pod, sandbox, self._complete)
         command = processes.command(self._place, one.pids[0]) if one.pids else None
         return NetworkNamespace(

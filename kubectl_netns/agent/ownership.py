@@ -92,11 +92,18 @@ def _name(holder: Holder) -> str:
     return f"{holder.pod.namespace}/{holder.pod.name}" if holder.pod else str(holder.container)
 
 
-def inferred(place: Place, one: Found) -> tuple[Sandbox | None, Pod | None]:
-    """What the cgroup of the namespace's first process says, where no runtime says anything."""
+def inferred(place: Place, one: Found, told: Iterable[Holder] = ()) -> tuple[Sandbox | None, Pod | None]:
+    """What the cgroup of the namespace's first process says, where no runtime says that a sandbox is in it.
+
+    The runtime may still know the pod, with a sandbox that is not ready: its pause process died, its containers live on.
+    """
     owner = processes.cgroup_owner(place, one.pids[0]) if one.pids else None
     if owner is None or owner.container_id is None:
         return None, None
+    dead = [holder for holder in told if holder.pod and holder.pod.uid == owner.pod_uid and holder.sandbox.state == "notready"]
+    if dead:
+        last = max(dead, key=lambda holder: rank(holder.sandbox))
+        return last.sandbox, last.pod
     sandbox = Sandbox(owner.container_id, None, "unknown", one.pids[0], None, None, "cgroup")
     return sandbox, Pod("", "", owner.pod_uid) if owner.pod_uid else None
 
@@ -122,7 +129,7 @@ def verdict(one: Found, host: Key, pod: Pod | None, sandbox: Sandbox | None, tol
         return "unknown", f"the runtime does not say whether its {what} is ready"
     if pod:
         if told:
-            return "orphan", "a process is still in it, but no runtime knows a sandbox of its pod"
+            return "orphan", "a process is still in it, but no runtime knows a sandbox in it"
         return "unknown", "no runtime could be asked; its pod is inferred from a process's cgroup"
     if sandbox:
         return "unknown", "a container is in it that no runtime tells of; its ID is inferred from a process's cgroup"

@@ -7,11 +7,13 @@ No attribute IFLA_LINK_NETNSID means the same namespace. Older kernels leave out
 
 from __future__ import annotations
 
+import ipaddress
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..model import Interface, Peer
+from ..tables import Route
 from .enter import Key
 from .links import PAIRED
 from .visit import Visit
@@ -83,3 +85,27 @@ class _Joiner:
 
 def far_index(interface: Interface) -> int:
     return interface.index if interface.link_index is None else interface.link_index
+
+
+def unbridged(interfaces: tuple[Interface, ...]) -> bool:
+    """Whether one of a namespace's interfaces has its other end on the host, and no bridge there."""
+    return any(one.peer and one.peer.on_host and one.peer.name and one.peer.master is None for one in interfaces)
+
+
+def routed(interfaces: tuple[Interface, ...], routes: Sequence[Route]) -> tuple[Interface, ...]:
+    """The interfaces with the host's routes that lead to their addresses through the peer (as Calico and Cilium set them)."""
+    completed: list[Interface] = []
+    for one in interfaces:
+        if one.peer and one.peer.on_host and one.peer.name and one.peer.master is None:
+            through = (route.destination for route in routes if route.device == one.peer.name and route.table != "local")
+            leading = tuple(destination for destination in through if _covers(destination, one))
+            one = replace(one, peer=replace(one.peer, routes=leading))
+        completed.append(one)
+    return tuple(completed)
+
+
+def _covers(destination: str, interface: Interface) -> bool:
+    if destination == "default":
+        return False
+    network = ipaddress.ip_network(destination)
+    return any(ipaddress.ip_address(address.address) in network for address in interface.addresses if address.scope != "link")

@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from ..model import Interface
+from ..tables import Route
 from . import contents
 from .contents import NOTHING, Contents
 from .enter import Key, NotANamespace, enter, key_of, opened
@@ -99,6 +100,11 @@ class Visitor:
             except OSError:
                 pass  # gone meanwhile, or a kernel before 5.0, which can be asked only from inside
         return visits
+
+    def host_routes(self) -> tuple[Route, ...]:
+        from .routes import read_routes
+
+        return read_routes(self._netlink, {one.index: one.name for one in read_interfaces(self._netlink)})
 
     def number(self, path: str | None, other: str | None) -> int | None:
         """The number by which the namespace at `path` knows the one at `other`; None when it has none, or either is gone."""

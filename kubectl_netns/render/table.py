@@ -91,6 +91,7 @@ def other_side(one: Interface) -> str:
         elsewhere = f"net:[{one.peer.inode}]" if one.peer.inode is not None else f"the namespace with nsid {one.peer.nsid}"
         where = "" if one.peer.on_host else f" in {elsewhere}"
         bridge = f" on {one.peer.master}" if one.peer.master else ""
+        bridge += f" by route {one.peer.routes[0]}" if one.peer.routes else ""
         return safe(f"{one.peer.name} ({one.peer.index}){bridge}{where}")
     if one.parent:
         setting = next((str(word) for word in (one.vlan_id, one.mode) if word is not None), None)

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_netns.model import NetworkNamespace
+from kubectl_netns.agent.discover import survey
+from kubectl_netns.agent.place import HERE
+from kubectl_netns.agent.runtimes.base import Holder
+from kubectl_netns.model import NetworkNamespace, Pod, Question, Sandbox
 from tests.conftest import netns
 from tests.node.worlds import RUN, World, read, sh
 
@@ -222,3 +225,26 @@ def test_without_the_rights_it_says_so(world: World) -> None:
     answer = netns("--local", "list", prefix=("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"))
     assert answer.status == 6
     assert "needs root" in answer.err
+
+
+class Restarting:
+    """A runtime whose first answer is out of date: the sandbox that it names is gone when it is entered."""
+
+    def __init__(self, *answers: Holder) -> None:
+        self.answers = list(answers)
+
+    def holders(self, pods: object) -> list[Holder]:
+        return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
+
+
+def sandbox(path: str, attempt: int) -> Holder:
+    pod = Pod("shop", "web", "u", host_network=False)
+    return Holder(Sandbox(f"{attempt}" * 64, "containerd", "ready", None, attempt, None, "cri"), pod, path)
+
+
+def test_sandbox_restarted_between_look_up_and_entry(world: World) -> None:
+    world.add("new")
+    runtime = Restarting(sandbox(world.path("old"), 0), sandbox(world.path("new"), 1))
+    (one,) = survey(HERE, Question((Pod("shop", "web", "u"),)), [runtime]).namespaces
+    assert (one.namespace.inode, one.sandbox and one.sandbox.attempt) == (world.inode("new"), 1)
+    assert survey(HERE, Question((Pod("shop", "web", "u"),)), [Restarting(sandbox(world.path("old"), 0))]).namespaces == ()

@@ -68,6 +68,20 @@ def test_many_pairs_with_equal_indexes_are_not_confused(world: World) -> None:
     }
 
 
+def test_a_routed_pod_without_a_bridge(world: World) -> None:
+    """Calico's shape: a /32 inside, and on the host a route to it through the veth."""
+    world.add("a")
+    outside = world.veth_to_host("a")
+    world.ip("a", "addr", "add", "198.51.100.7/32", "dev", "eth0")
+    world.ip("a", "addr", "add", "2001:db8::7/128", "dev", "eth0", "nodad")
+    sh("ip", "route", "add", "198.51.100.7/32", "dev", outside, "scope", "link")
+    sh("ip", "-6", "route", "add", "2001:db8::7/128", "dev", outside)
+    sh("ip", "route", "add", "198.51.100.128/25", "dev", outside, "scope", "link")
+    peer = by_name(item(world.inode("a")))["eth0"]["peer"]
+    (via,) = ip_json(sh("ip", "-j", "route", "get", "198.51.100.7"))
+    assert (peer["name"], peer["master"], peer["routes"]) == (via["dev"], None, ["198.51.100.7", "2001:db8::7"])
+
+
 HIDDEN = """
 import array, ctypes, os, socket, sys, time
 libc = ctypes.CDLL(None)

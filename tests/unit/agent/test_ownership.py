@@ -271,7 +271,7 @@ CNI = "/run/netns/cni-26d4bfd1-fdf6-8229-37cd-fbccc1cd416b"
         ("a", WEB, holder(41, state="notready").sandbox, [41], [], True, "orphan", "sandbox is not ready"),
         ("a", WEB, holder(41, state="odd").sandbox, [41], [], True, "unknown", "does not say"),
         ("a", None, holder(41).sandbox, [41], [], True, "owned", "container is ready"),
-        ("a", Pod("", "", UID), CGROUP, [41], [], True, "orphan", "no runtime knows a sandbox"),
+        ("a", Pod("", "", UID), CGROUP, [41], [], True, "orphan", "no runtime knows a sandbox in it"),
         ("a", Pod("", "", UID), CGROUP, [41], [], False, "unknown", "no runtime could be asked"),
         ("a", None, CGROUP, [41], [], True, "unknown", "no runtime tells of"),
         ("a", None, None, [], [CNI], True, "orphan", "no sandbox has it"),
