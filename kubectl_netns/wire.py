@@ -52,9 +52,9 @@ class Writer:
         self._digest = hashlib.sha256()
 
     def send(self, kind: Kind, payload: bytes = b"") -> None:
-        frame = HEADER.pack(MAGIC, kind, len(payload)) + payload
-        self._digest.update(frame)
-        self._write(frame)
+        for part in (HEADER.pack(MAGIC, kind, len(payload)), payload):  # not joined: an answer may be large
+            self._digest.update(part)
+            self._write(part)
 
     def end(self) -> None:
         self.send(Kind.END, self._digest.digest())

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 
-from ..model import Answer, Namespace, NetworkNamespace, Question, Sandbox, Warning
+from ..model import Answer, Interface, Namespace, NetworkNamespace, Question, Sandbox, Warning
 from ..tables import Process, Socket
 from . import crosscheck, holders, names, ownership, peers, processes
 from .enter import Key, in_own_thread
@@ -96,14 +96,14 @@ class _Surveyor:
                 visits |= {visit.key: visit for visit in visitor.numbered({visit.nsid for visit in visits.values()})}
             joined = peers.join(host, list(visits.values()), lambda a, b: visitor.number(ways.get(a), ways.get(b)))
             routed = [key for key in visits if peers.unbridged(joined[key])]
-            routes = visitor.host_routes() if routed else ()
-            joined |= {key: peers.routed(joined[key], routes) for key in routed}
+            through = visitor.host_routes(host) if routed else {}
+            joined |= {key: peers.routed(joined[key], through) for key in routed}
         visits[host.key] = host
         described = [
             item
             for key, visit in sorted(visits.items(), key=lambda pair: _order(host.key, found, pair[0]))
             if key in found or visit.by_number
-            for item in self._describe(found.get(key), replace(visit, interfaces=joined[key]), host.key)
+            for item in self._describe(found.get(key), visit, joined[key], host.key)
         ]
         if not self._everything:
             return _best(described)
@@ -121,18 +121,20 @@ class _Surveyor:
                 self._warnings.append(Warning("namespace-unreadable", message))
         return visits
 
-    def _describe(self, one: Found | None, visit: Visit, host: Key) -> list[NetworkNamespace]:
+    def _describe(
+        self, one: Found | None, visit: Visit, interfaces: tuple[Interface, ...], host: Key
+    ) -> list[NetworkNamespace]:
         """The namespace's item; of the host's, when pods are asked for, an item for each of them that shares it."""
         if one is None:
-            return [_numbered(visit)]
+            return [_numbered(visit, interfaces)]
         if one.key == host:
-            plain = self._item(one, visit, host, None)
+            plain = self._item(one, visit, interfaces, host, None)
             return [plain] if self._everything else [
                 replace(plain, pod=holder.pod, sandbox=holder.sandbox, warnings=(*plain.warnings, *self._notes(one, holder)))
                 for holder in one.holders
             ]  # fmt: skip
         holder = max(one.holders, key=lambda holder: ownership.rank(holder.sandbox), default=None)
-        return [self._item(one, visit, host, holder)]
+        return [self._item(one, visit, interfaces, host, holder)]
 
     def _notes(self, one: Found, holder: Holder | None) -> list[Warning]:
         if holder is None:
@@ -140,7 +142,9 @@ class _Surveyor:
         strangers = [] if holder.pod and holder.pod.host_network else ownership.strangers(holder, one.holders)
         return [*ownership.others(holder, self._told), *strangers]
 
-    def _item(self, one: Found, visit: Visit, host: Key, holder: Holder | None) -> NetworkNamespace:
+    def _item(
+        self, one: Found, visit: Visit, interfaces: tuple[Interface, ...], host: Key, holder: Holder | None
+    ) -> NetworkNamespace:
         sandbox, pod = None, None
         if holder:
             sandbox, pod = holder.sandbox, holder.pod
@@ -157,8 +161,8 @@ class _Surveyor:
             pod=pod,
             sandbox=sandbox,
             verdict=verdict,
-            interfaces=visit.interfaces,
-            warnings=(*one.warnings, *unconfirmed(visit), *self._notes(one, holder)),
+            interfaces=interfaces,
+            warnings=(*one.warnings, *unconfirmed(interfaces), *self._notes(one, holder)),
             container=holder.container if holder else None,
             process=Process(one.pids[0], command or "?") if one.pids else None,
             platform=platform(),
@@ -215,12 +219,12 @@ def _best(items: list[NetworkNamespace]) -> list[NetworkNamespace]:
     return list(best.values())
 
 
-def _numbered(visit: Visit) -> NetworkNamespace:
+def _numbered(visit: Visit, interfaces: tuple[Interface, ...]) -> NetworkNamespace:
     reason = "only its number is known: something holds it that cannot be seen, such as a descriptor on its way through a socket"
     namespace = Namespace(None, None, None, visit.nsid, ("nsid",))
-    warnings = tuple(unconfirmed(visit))
+    warnings = tuple(unconfirmed(interfaces))
     return NetworkNamespace(
-        None, namespace, "unknown", None, None, "unknown", visit.interfaces, warnings, platform=platform(), reason=reason
+        None, namespace, "unknown", None, None, "unknown", interfaces, warnings, platform=platform(), reason=reason
     )
 
 
@@ -229,10 +233,10 @@ def _stale(one: names.Stale) -> NetworkNamespace:
     return NetworkNamespace(None, namespace, "named", None, None, "stale", (), platform=platform(), reason=one.reason)
 
 
-def unconfirmed(visit: Visit) -> list[Warning]:
+def unconfirmed(interfaces: tuple[Interface, ...]) -> list[Warning]:
     return [
         Warning("peer-unconfirmed", f"{interface.name}: nothing on the host points back from index {interface.peer.index}")
-        for interface in visit.interfaces
+        for interface in interfaces
         if interface.peer and interface.peer.on_host and interface.peer.name is None
     ]
 

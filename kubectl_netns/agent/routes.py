@@ -44,12 +44,15 @@ BITS = {2: 32, 10: 128}
 Names = Mapping[int, str]
 
 
-def read_routes(netlink: Netlink, names: Names) -> tuple[Route, ...]:
-    """IPv4's, then IPv6's, in the kernel's order; its cache of single destinations is left out, as by `ip route`."""
+def read_routes(netlink: Netlink, names: Names, table: int = 0) -> tuple[Route, ...]:
+    """IPv4's, then IPv6's, in the kernel's order; its cache of single destinations is left out, as by `ip route`.
+
+    Of one table only, if the socket is a strict one (without, Linux gives all of them).
+    """
     return tuple(
         route
         for family in FAMILIES
-        for kind, payload in netlink.dump(RTM_GETROUTE, RTMSG.pack(family, *[0] * 8))
+        for kind, payload in netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, table, 0, 0, 0, 0))
         if kind == RTM_NEWROUTE and (route := parse_route(payload, names))
     )
 

@@ -12,7 +12,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from ..model import Interface
-from ..tables import Route
 from . import contents
 from .contents import NOTHING, Contents
 from .enter import Key, NotANamespace, enter, key_of, opened
@@ -21,6 +20,7 @@ from .netlink import Netlink
 
 GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.ENXIO)
 WIREGUARD = "wireguard"
+MAIN = 254  # RT_TABLE_MAIN
 BY_NUMBER = 0  # no nsfs has this device
 
 
@@ -101,10 +101,15 @@ class Visitor:
                 pass  # gone meanwhile, or a kernel before 5.0, which can be asked only from inside
         return visits
 
-    def host_routes(self) -> tuple[Route, ...]:
+    def host_routes(self, host: Visit) -> dict[str, list[str]]:
+        """The destinations of the host's main table, by device."""
         from .routes import read_routes
 
-        return read_routes(self._netlink, {one.index: one.name for one in read_interfaces(self._netlink)})
+        through: dict[str, list[str]] = {}
+        self._netlink.be_strict()
+        for route in read_routes(self._netlink, {one.index: one.name for one in host.interfaces}, MAIN):
+            through.setdefault(route.device or "", []).append(route.destination)
+        return through
 
     def number(self, path: str | None, other: str | None) -> int | None:
         """The number by which the namespace at `path` knows the one at `other`; None when it has none, or either is gone."""

@@ -1,13 +1,15 @@
 """The agent as a zip: its own modules and, for the runtime at hand, the pure-Python libraries that it asks for.
 
-Only .py files go in, so that it runs on any architecture and any Python from 3.10 on. `requests` wants certifi, which would
-unpack its certificates to a file on import; a Unix socket has no certificates, so an empty stand-in travels in its place.
+The .py files run on any architecture and any Python from 3.10 on. Beside each lies its bytecode of this Python: where the node's
+is the same version, it need not compile anything (which takes it 0.05 to 0.3 s), and any other passes it over. `requests` wants
+certifi, which would unpack its certificates to a file on import; a Unix socket has no certificates, so an empty stand-in travels.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import io
+import marshal
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +18,45 @@ PACKAGE = Path(__file__).resolve().parent.parent
 OWN = ("__init__.py", "model.py", "tables.py", "errors.py", "wire.py")
 LIBRARIES = {"docker": ("docker", "requests", "urllib3", "idna"), "cri": ("h2", "hpack", "hyperframe")}
 CERTIFI = 'def where():\n    return "/nonexistent"\n'
+HEADER = 16
+UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552: the source is not looked at; it lies beside, from the same hand
 
 
 def build(runtime: str | None) -> bytes:
     """The zip for a node with this container runtime (docker, containerd, cri-o …); None: for any."""
     kinds = LIBRARIES if runtime is None else ("docker",) if runtime == "docker" else ("cri",)
     memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         for file in [*(PACKAGE / name for name in OWN), *_sources(PACKAGE / "agent")]:
-            bundle.write(file, f"kubectl_netns/{file.relative_to(PACKAGE)}")
+            _add(bundle, file, f"kubectl_netns/{file.relative_to(PACKAGE)}")
         for library in (name for kind in kinds for name in LIBRARIES[kind]):
             root = _location(library)
             for file in _sources(root):
-                bundle.write(file, f"{library}/{file.relative_to(root)}")
+                _add(bundle, file, f"{library}/{file.relative_to(root)}")
         if "docker" in kinds:
             bundle.writestr("certifi/__init__.py", CERTIFI)
     return memory.getvalue()
+
+
+def _add(bundle: zipfile.ZipFile, file: Path, name: str) -> None:
+    source = file.read_bytes()
+    bundle.writestr(name, source)
+    header = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + importlib.util.source_hash(source)
+    bundle.writestr(f"{name}c", header + _code(file, source))
+
+
+def _code(file: Path, source: bytes) -> bytes:
+    """The marshalled bytecode: the one that pip or an import has left, if it is of this very source, else made now."""
+    try:
+        cached = Path(importlib.util.cache_from_source(str(file))).read_bytes()
+        status = file.stat()
+    except (OSError, NotImplementedError):
+        pass
+    else:
+        stamp = (int(status.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + (status.st_size & 0xFFFFFFFF).to_bytes(4, "little")
+        if cached[:HEADER] == importlib.util.MAGIC_NUMBER + bytes(4) + stamp:
+            return cached[HEADER:]
+    return marshal.dumps(compile(source, str(file), "exec", dont_inherit=True))
 
 
 def _sources(root: Path) -> Iterator[Path]:

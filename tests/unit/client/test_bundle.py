@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import marshal
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -58,7 +61,7 @@ def test_the_agent_runs_alone(version: str) -> None:
 def test_every_module_of_the_agent_can_be_imported_without_the_clients_packages() -> None:
     packed = bundle.build(None)
     names = [name[:-3].replace("/", ".") for name in zipfile.ZipFile(io.BytesIO(packed)).namelist()
-             if name.startswith("kubectl_netns/agent/") and not name.endswith("__init__.py")]  # fmt: skip
+             if name.startswith("kubectl_netns/agent/") and name.endswith(".py") and not name.endswith("__init__.py")]  # fmt: skip
     program = (
         "import importlib, os, sys\n"
         "memory = os.memfd_create('x'); os.write(memory, sys.stdin.buffer.read())\n"
@@ -81,9 +84,27 @@ def test_it_carries_what_the_runtime_needs_and_nothing_compiled(runtime: str | N
     packed = bundle.build(runtime)
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
     assert {name.partition("/")[0] for name in names} == libraries | {"kubectl_netns"}
-    assert all(name.endswith(".py") for name in names)
+    assert all(name.endswith((".py", ".pyc")) and f"{name.removesuffix('c')}" in names for name in names)
     assert not any(name.startswith(("kubectl_netns/client/", "kubectl_netns/render/", "kubectl_netns/commands/")) for name in names)
-    assert len(packed) < 1 << 20
+    assert len(packed) < 2 << 20
+
+
+def test_bytecode_is_that_of_the_source_that_travels(tmp_path: Path) -> None:
+    """A cache that is older than its source, of another Python, or damaged, is not taken."""
+    file = tmp_path / "module.py"
+    file.write_text("x = 1\n")
+    source = file.read_bytes()
+    good = bundle._code(file, source)
+    assert marshal.loads(good).co_consts[0] == 1
+    cache = Path(importlib.util.cache_from_source(str(file)))
+    cache.parent.mkdir()
+    for header in (b"", b"\0" * 16, importlib.util.MAGIC_NUMBER + b"\0" * 12):
+        cache.write_bytes(header + marshal.dumps("something else"))
+        assert bundle._code(file, source) == good
+    py_compile.compile(str(file))
+    assert bundle._code(file, source) == cache.read_bytes()[16:]
+    file.write_text("x = 22\n")
+    assert marshal.loads(bundle._code(file, file.read_bytes())).co_consts[0] == 22
 
 
 def test_a_python_that_is_too_old_says_so() -> None:
