@@ -31,7 +31,8 @@ EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
   kubectl netns --node node-b list       every namespace of a node
   kubectl netns --local list             this machine, without a cluster
 
-A word that is a verb is the verb; `pod/list` is the pod of that name.
+`show` may be left out. A word that is a verb is the verb; `pod/list` is the pod of that name. `kubectl netns VERB --help` tells a
+verb's options; those that kubectl has too mean what they mean there.
 """
 
 
@@ -41,7 +42,7 @@ def build(console: Console) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     for name, verb in VERBS.items():
-        app.command(name, hidden=name == DEFAULT_VERB)(bind(verb, console))
+        app.command(name)(bind(verb, console))
     return app
 
 
@@ -61,7 +62,7 @@ def arrange(words: Sequence[str], group: Any) -> list[str]:
     while position < len(words) and words[position].startswith("-") and words[position] != "--":
         position += 2 if words[position] in takes_value else 1
     before, rest = list(words[:position]), list(words[position:])
-    if rest and rest[0] in group.commands and rest[0] != DEFAULT_VERB:
+    if rest and rest[0] in group.commands:
         return [rest[0], *before, *rest[1:]]
     if not rest and (not before or {"-h", "--help"} & set(before)):
         return before or ["--help"]

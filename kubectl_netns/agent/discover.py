@@ -92,8 +92,7 @@ class _Surveyor:
             visits = self._visits(visitor, ways)
             if _points_to_unknown(host, visits.values()):
                 host = visitor.host()  # a pod that started since the host's links were read has its end there by now
-            if self._everything:
-                visits |= {visit.key: visit for visit in visitor.numbered({visit.nsid for visit in visits.values()})}
+            numbers = visitor.unknown_numbers(visit.nsid for visit in visits.values()) if self._everything else []
             joined = peers.join(host, list(visits.values()), lambda a, b: visitor.number(ways.get(a), ways.get(b)))
             routed = [key for key in visits if peers.unbridged(joined[key])]
             through = visitor.host_routes(host) if routed else {}
@@ -102,12 +101,12 @@ class _Surveyor:
         described = [
             item
             for key, visit in sorted(visits.items(), key=lambda pair: _order(host.key, found, pair[0]))
-            if key in found or visit.by_number
-            for item in self._describe(found.get(key), visit, joined[key], host.key)
+            if key in found
+            for item in self._describe(found[key], visit, joined[key], host.key)
         ]
         if not self._everything:
             return _best(described)
-        return [*crosscheck.duplicates(described), *(_stale(one) for one in stale)]
+        return [*crosscheck.duplicates(described), *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)]
 
     def _visits(self, visitor: Visitor, ways: dict[Key, str]) -> dict[Key, Visit]:
         """What could be visited, and is what it was taken for. What is there but cannot be read is told."""
@@ -121,12 +120,8 @@ class _Surveyor:
                 self._warnings.append(Warning("namespace-unreadable", message))
         return visits
 
-    def _describe(
-        self, one: Found | None, visit: Visit, interfaces: tuple[Interface, ...], host: Key
-    ) -> list[NetworkNamespace]:
+    def _describe(self, one: Found, visit: Visit, interfaces: tuple[Interface, ...], host: Key) -> list[NetworkNamespace]:
         """The namespace's item; of the host's, when pods are asked for, an item for each of them that shares it."""
-        if one is None:
-            return [_numbered(visit, interfaces)]
         if one.key == host:
             plain = self._item(one, visit, interfaces, host, None)
             return [plain] if self._everything else [
@@ -219,13 +214,10 @@ def _best(items: list[NetworkNamespace]) -> list[NetworkNamespace]:
     return list(best.values())
 
 
-def _numbered(visit: Visit, interfaces: tuple[Interface, ...]) -> NetworkNamespace:
-    reason = "only its number is known: something holds it that cannot be seen, such as a descriptor on its way through a socket"
-    namespace = Namespace(None, None, None, visit.nsid, ("nsid",))
-    warnings = tuple(unconfirmed(interfaces))
-    return NetworkNamespace(
-        None, namespace, "unknown", None, None, "unknown", interfaces, warnings, platform=platform(), reason=reason
-    )
+def _numbered(nsid: int) -> NetworkNamespace:
+    reason = "only its number is known: something holds it that cannot be seen from here, and a link of the node leads into it"
+    namespace = Namespace(None, None, None, nsid, ("nsid",))
+    return NetworkNamespace(None, namespace, "unknown", None, None, "unknown", (), platform=platform(), reason=reason)
 
 
 def _stale(one: names.Stale) -> NetworkNamespace:

@@ -29,12 +29,11 @@ CACHEINFO = struct.Struct("=4I")  # preferred, valid, created, updated
 
 IFLA_ADDRESS, IFLA_BROADCAST, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC = 1, 2, 3, 4, 5, 6
 IFLA_MASTER, IFLA_TXQLEN, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_STATS64 = 10, 13, 16, 18, 20, 23
-IFLA_GROUP, IFLA_CARRIER_CHANGES, IFLA_LINK_NETNSID, IFLA_TARGET_NETNSID = 27, 35, 37, 46
+IFLA_GROUP, IFLA_CARRIER_CHANGES, IFLA_LINK_NETNSID = 27, 35, 37
 IFLA_PROP_LIST, IFLA_ALT_IFNAME = 52, 53
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
-IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 4, 6, 8
-IFA_TARGET_NETNSID, IFA_PROTO = 10, 11
-NETNSA_NSID, NETNSA_FD, NETNSA_TARGET_NSID = 1, 3, 4
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS, IFA_PROTO = 1, 2, 3, 4, 6, 8, 11
+NETNSA_NSID, NETNSA_FD = 1, 3
 
 ARPHRD = {1: "ether", 32: "infiniband", 512: "ppp", 768: "ipip", 769: "tunnel6", 772: "loopback", 776: "sit", 778: "gre",
           823: "gre6", 65534: "none"}  # fmt: skip
@@ -55,22 +54,19 @@ PAIRED = ("veth", "netkit")
 AF_UNSPEC = 0
 
 
-def read_interfaces(netlink: Netlink, target: int | None = None, extended: bool = False) -> tuple[Interface, ...]:
+def read_interfaces(netlink: Netlink, extended: bool = False) -> tuple[Interface, ...]:
     """Every interface by ifindex, its addresses in the kernel's order. `peer` is None still; names of masters are resolved.
 
-    `target` is the nsid of another namespace to read instead (Linux 5.0), for which the socket must be a strict one.
     `extended`: with all of the statistics, not only the first eight.
     """
-    other = NUMBER.pack(target) if target is not None else None
     addresses: dict[int, list[Address]] = defaultdict(list)
-    request = IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0) + (attribute(IFA_TARGET_NETNSID, other) if other else b"")
-    for kind, payload in netlink.dump(RTM_GETADDR, request):
+    for kind, payload in netlink.dump(RTM_GETADDR, IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0)):
         if kind == RTM_NEWADDR:
             index, address = parse_address(payload)
             if address:
                 addresses[index].append(address)
-    request = IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0) + (attribute(IFLA_TARGET_NETNSID, other) if other else b"")
-    links = [cut_link(payload) for kind, payload in netlink.dump(RTM_GETLINK, request) if kind == RTM_NEWLINK]
+    dumped = netlink.dump(RTM_GETLINK, IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0))
+    links = [cut_link(payload) for kind, payload in dumped if kind == RTM_NEWLINK]
     names = {link.index: link.name for link in links}
     links.sort(key=lambda link: link.index)
     return tuple(interface(link, tuple(addresses.get(link.index, ())), names, extended) for link in links)
@@ -181,14 +177,9 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
     )
 
 
-def nsid_of(netlink: Netlink, descriptor: int, target: int | None = None) -> int | None:
-    """The number by which the socket's namespace knows the one behind `descriptor`; None when it has given none.
-
-    `target`: as the namespace counts that has this nsid itself (Linux 5.0).
-    """
+def nsid_of(netlink: Netlink, descriptor: int) -> int | None:
+    """The number by which the socket's namespace knows the one behind `descriptor`; None when it has given none."""
     request = RTGENMSG.pack(AF_UNSPEC) + attribute(NETNSA_FD, NUMBER.pack(descriptor))
-    if target is not None:
-        request += attribute(NETNSA_TARGET_NSID, NUMBER.pack(target))
     return _nsid(netlink.get(RTM_GETNSID, request)[1])
 
 

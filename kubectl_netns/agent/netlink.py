@@ -45,7 +45,7 @@ class Netlink:
         self._sequence = 0
 
     def be_strict(self) -> None:
-        """Have every part of a request heeded or refused; else a dump for another namespace gives our own addresses (4.20)."""
+        """Have every part of a dump's request heeded or refused; without, a filter may be passed over in silence (Linux 4.20)."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
 
     def __enter__(self) -> Netlink:

@@ -52,8 +52,7 @@ class _Joiner:
                 continue  # no number, no proof
             if end and end.kind in PAIRED and far_index(end) == interface.index and end.link_nsid == expected:
                 on_host = other.key == self._host.key
-                inode = None if other.by_number else other.key[1]
-                return _with_peer(interface, Peer(inode, index, end.name, end.master, on_host, nsid))
+                return _with_peer(interface, Peer(other.key[1], index, end.name, end.master, on_host, nsid))
         return _with_peer(interface, Peer(None, index, None, None, self._on_host(visit, nsid), nsid))
 
     def _candidates(self, visit: Visit, interface: Interface) -> list[tuple[Visit, int | None]]:

@@ -21,26 +21,17 @@ from .netlink import Netlink
 GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.ENXIO)
 WIREGUARD = "wireguard"
 MAIN = 254  # RT_TABLE_MAIN
-BY_NUMBER = 0  # no nsfs has this device
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One namespace as found. `nsid` is its number on the host, `host_nsid` the host's number in it; None: not numbered.
-
-    One that was read by its number alone has no inode: its key is (BY_NUMBER, nsid). The kernel tells its links as the host
-    counts, so `host_nsid` is then the host's number for itself.
-    """
+    """One namespace as found. `nsid` is its number on the host, `host_nsid` the host's number in it; None: not numbered."""
 
     key: Key
     interfaces: tuple[Interface, ...]
     nsid: int | None = None
     host_nsid: int | None = None
     contents: Contents = NOTHING
-
-    @property
-    def by_number(self) -> bool:
-        return self.key[0] == BY_NUMBER
 
 
 def with_wireguard(interfaces: tuple[Interface, ...]) -> tuple[Interface, ...]:
@@ -87,19 +78,15 @@ class Visitor:
     def _interfaces(self, netlink: Netlink) -> tuple[Interface, ...]:
         return with_wireguard(read_interfaces(netlink, extended="statistics" in self._show))
 
-    def numbered(self, known: set[int | None]) -> list[Visit]:
-        """The namespaces that the host has numbered and that are not among the known: held by something out of sight."""
-        enter(self._host)
-        visits = []
-        with Netlink() as netlink:
-            try:
-                netlink.be_strict()
-                for nsid in sorted(nsids(netlink) - known - {nsid_of(netlink, self._host)}):
-                    interfaces = read_interfaces(netlink, nsid)
-                    visits.append(Visit((BY_NUMBER, nsid), interfaces, nsid, nsid_of(netlink, self._host)))
-            except OSError:
-                pass  # gone meanwhile, or a kernel before 5.0, which can be asked only from inside
-        return visits
+    def unknown_numbers(self, known: Iterable[int | None]) -> list[int]:
+        """The nsids that the host has given to namespaces other than these: held by something out of sight.
+
+        Their links could be dumped by number, but then the kernel would number what those lead to: nothing is changed.
+        """
+        try:
+            return sorted(nsids(self._netlink) - set(known) - {nsid_of(self._netlink, self._host)})
+        except OSError:
+            return []
 
     def host_routes(self, host: Visit) -> dict[str, list[str]]:
         """The destinations of the host's main table, by device."""

@@ -1,4 +1,4 @@
-"""`kubectl netns POD…`: one card a pod. The verb is never typed; `cli` puts it in when the first word is none."""
+"""`kubectl netns POD…`: one card a pod. The verb is seldom typed; `cli` puts it in when the first word is none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .options import Common
 def show(
     common: Common,
     console: Console,
-    words: Annotated[Optional[list[str]], typer.Argument(metavar="POD...", help="NAME, pod/NAME or TYPE/NAME.")] = None,
+    words: Annotated[Optional[list[str]], typer.Argument(metavar="POD", help="NAME, pod/NAME or TYPE/NAME.")] = None,
     selector: Annotated[Optional[str], typer.Option("--selector", "-l", metavar="LABELS", help="Pods with these labels.")] = None,
     node: Annotated[Optional[str], typer.Option("--node", metavar="NODE", hidden=True)] = None,
 ) -> ExitStatus:

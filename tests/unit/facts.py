@@ -63,7 +63,7 @@ STALE = NetworkNamespace(
     "node-b", Namespace(None, None, "/run/netns/gone", None, (), ("/run/netns/gone",)), "named", None, None, "stale", (),
     reason="it is a plain file",
 )  # fmt: skip
-NUMBERED = NetworkNamespace(None, Namespace(None, None, None, 5, ("nsid",)), "unknown", None, None, "unknown", (LO,))
+NUMBERED = NetworkNamespace(None, Namespace(None, None, None, 5, ("nsid",)), "unknown", None, None, "unknown", ())
 INFERRED = replace(CONTAINERD, pod=Pod("", "", "8f0c"), sandbox=Sandbox("3f1c" * 16, None, "unknown", 41, None, None, "cgroup"))
 EVIL = replace(
     CONTAINERD, pod=Pod(NASTY, NASTY, NASTY, (NASTY,), False), namespace=replace(CONTAINERD.namespace, path=f"/run/netns/{NASTY}",

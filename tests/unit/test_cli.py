@@ -33,7 +33,8 @@ ARRANGED = [
     ([], ["--help"]),
     (["--help"], ["--help"]),
     (["-h"], ["-h"]),
-    (["show"], ["show", "show"]),
+    (["show", "web"], ["show", "web"]),
+    (["pod/show"], ["show", "pod/show"]),
 ]
 
 
