@@ -9,6 +9,7 @@ NAMESPACE=netns-demo
 if [ "${CLUSTER:-}" != current ]; then
     exports=$(python3 -m tests.cluster.kube up)
     eval "$exports"
+    export KUBECACHEDIR=/run/kubectl-netns-cluster/kubectl-cache # and not ~/.kube
 fi
 PATH="$PWD/.venv/bin:$PATH"
 

@@ -21,6 +21,11 @@ IMAGES = {"pause": "netns.test/pause:1", "busybox": "netns.test/busybox:1", "pyt
 NAMESPACES = ("shop", "netns-test")
 
 
+if os.environ.get("CLUSTER") != "current":
+    # kubectl would keep what it learned of this cluster in ~/.kube
+    os.environ.setdefault("KUBECACHEDIR", str(STATE / "kubectl-cache"))
+
+
 class Trouble(Exception):
     """What is told to the user in one sentence."""
 
