@@ -43,7 +43,7 @@ class Spec:
 
 
 class AgentPod:
-    """One agent pod on one node. `start` in any thread; `close` in any other, at any time, and more than once."""
+    """One agent pod on one node. `create` and `wait` in any thread; `close` in any other, at any time, and more than once."""
 
     def __init__(self, cluster: Cluster, kubectl: Kubectl, node: str, spec: Spec, nonce: str) -> None:
         self._cluster = cluster
@@ -55,14 +55,21 @@ class AgentPod:
         self._name: str | None = None
         self._uid: str | None = None
         self._closed = False
+        self._deadline = 0.0
         self._lock = threading.Lock()
 
-    def start(self, progress: Progress) -> None:
-        """Make the pod and wait until its container runs. Raises NetnsError with what went wrong on the way."""
-        deadline = time.monotonic() + self._spec.timeout
+    def create(self, progress: Progress) -> None:
+        """Have kubectl make the pod. Raises NetnsError with what it complained of."""
+        self._deadline = time.monotonic() + self._spec.timeout
         progress(f"starting the agent on {self._node}")
-        self._create(deadline)
-        self._wait(deadline, progress)
+        self._create(self._deadline)
+
+    def wait(self, progress: Progress) -> None:
+        """Follow the pod until the API server says that its container runs, which may be a second after it does.
+
+        Raises NetnsError as soon as waiting cannot help.
+        """
+        self._wait(self._deadline, progress)
 
     def exec_command(self, *words: str) -> list[str]:
         """The command line that runs something in the pod's container with stdin."""
@@ -117,7 +124,6 @@ class AgentPod:
         self._name = match[1]
 
     def _wait(self, deadline: float, progress: Progress) -> None:
-        """Follow the pod until it runs. Whatever cannot get better by waiting ends it at once."""
         assert self._name
         heard = time.monotonic()
         pulls = 0

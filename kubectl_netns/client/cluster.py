@@ -1,19 +1,17 @@
-"""What is asked of the API server. The only user of `kubernetes`.
+"""What is asked of the API server, as plain JSON: the model classes of `kubernetes` cost most of a second to import.
 
-The package reads kubeconfigs (contexts, certificates, tokens, credential plug-ins) and sets up TLS; the requests themselves
-go out as plain JSON, because its model classes cost most of a second to import. The import happens in `connect`, not before.
+`kubeconfig.py` opens the way, with TLS and credentials; here only urllib3 is used, which it brings.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..errors import ClusterError, NetnsError, NotFoundError, RefusedError
-from .kubectl import Connection
 
 Object = dict[str, Any]
 PAGE = 500
@@ -34,7 +32,9 @@ class Cluster:
     `namespace` is the one that the user works in (-n, else the context's), `home` the context's own.
     """
 
-    def __init__(self, http: Any, host: str, headers: dict[str, str], namespace: str, home: str, timeout: float) -> None:
+    def __init__(
+        self, http: Any, host: str, headers: Sequence[tuple[str, str]], namespace: str, home: str, timeout: float
+    ) -> None:
         self._http = http
         self._host = host
         self._headers = headers
@@ -115,6 +115,7 @@ class Cluster:
         body: Object | None = None,
         stream: bool = False,
         timeout: float | None = None,
+        content: str = "application/json",
     ) -> Any:
         import urllib3
 
@@ -123,7 +124,7 @@ class Cluster:
                 method,
                 self._host + path + (f"?{urlencode(query)}" if query else ""),
                 body=json.dumps(body) if body else None,
-                headers={**self._headers, "Accept": "application/json", "Content-Type": "application/json"},
+                headers=urllib3.HTTPHeaderDict([*self._headers, ("Accept", "application/json"), ("Content-Type", content)]),
                 preload_content=not stream,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout or self._timeout),
                 retries=urllib3.Retry(connect=1, read=0, redirect=0, other=0),
@@ -140,37 +141,6 @@ class Cluster:
         import urllib3
 
         return urllib3.exceptions.HTTPError
-
-
-def connect(connection: Connection, timeout: float) -> Cluster:
-    """Read the kubeconfig as kubectl does. Raises ClusterError when there is none, or it is unusable."""
-    import yaml
-    from kubernetes import config
-    from kubernetes.client.api_client import ApiClient
-    from kubernetes.client.configuration import Configuration
-
-    configuration: Any = Configuration()
-    kubeconfig: Any = config
-    try:
-        contexts, current = kubeconfig.list_kube_config_contexts(connection.kubeconfig)
-        if connection.context:
-            named = [one for one in contexts if one["name"] == connection.context]
-            if not named:
-                known = ", ".join(one["name"] for one in contexts)
-                raise ClusterError(f'the kubeconfig has no context "{connection.context}"', f"it has {known}")
-            current = named[0]
-        kubeconfig.load_kube_config(connection.kubeconfig, connection.context, client_configuration=configuration)
-    except kubeconfig.ConfigException as error:
-        hint = "name one with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` lists the contexts of the current one"
-        raise ClusterError(f"no usable kubeconfig: {error}", hint) from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ClusterError(f"no usable kubeconfig: {error}") from error
-    except (TypeError, KeyError, AttributeError) as error:  # the package takes a kubeconfig's shape on trust
-        raise ClusterError(f"no usable kubeconfig: it is malformed ({type(error).__name__}: {error})") from error
-    headers = {one["key"]: one["value"] for one in configuration.auth_settings().values() if one["in"] == "header"}
-    http = ApiClient(configuration).rest_client.pool_manager
-    home = current.get("context", {}).get("namespace") or "default"
-    return Cluster(http, configuration.host.rstrip("/"), headers, connection.namespace or home, home, timeout)
 
 
 def _pods(namespace: str, name: str = "") -> str:

@@ -31,8 +31,13 @@ class Silent(Exception):
     timed_out: bool = False
 
 
-def ask(command: list[str], bundle: bytes, nonce: str, question: Question, timeout: float) -> Answer:
-    """Run `command`, feed it the bundle and the question, and give its answer. Raises NetnsError, or Silent."""
+def ask(
+    command: list[str], bundle: bytes, nonce: str, question: Question, timeout: float, heard: Callable[[], object] = lambda: None
+) -> Answer:
+    """Run `command`, feed it the bundle and the question, and give its answer. Raises NetnsError, or Silent.
+
+    `heard` is called once the agent has said its first word.
+    """
     with tempfile.TemporaryFile() as complaints, _Child(command, complaints, time.monotonic() + timeout) as child:
         writer = wire.Writer(child.put)
         child.put(bundle)
@@ -41,7 +46,7 @@ def ask(command: list[str], bundle: bytes, nonce: str, question: Question, timeo
         child.ping = lambda: writer.send(wire.Kind.PING)
         reader = wire.Reader(child.take)
         try:
-            answer = _receive(reader, nonce)
+            answer = _receive(reader, nonce, heard)
         except (ProtocolError, BrokenPipeError, TimeoutError) as error:
             if child.received and not isinstance(error, TimeoutError):
                 raise
@@ -54,8 +59,9 @@ def ask(command: list[str], bundle: bytes, nonce: str, question: Question, timeo
         return answer
 
 
-def _receive(reader: wire.Reader, nonce: str) -> Answer:
+def _receive(reader: wire.Reader, nonce: str, heard: Callable[[], object]) -> Answer:
     hello = _json(_expect(reader, wire.Kind.HELLO))
+    heard()
     if hello.get("nonce") != nonce:
         raise ProtocolError("something else than our agent answered: its nonce is not ours")
     if hello.get("version") != wire.VERSION:

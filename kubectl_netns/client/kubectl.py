@@ -18,16 +18,36 @@ OLD = "kubectl 1.30 or newer is needed, for `kubectl debug --profile=sysadmin`"
 
 @dataclass(frozen=True)
 class Connection:
-    """Which cluster, as the user named it: handed to the Python client and on to kubectl alike."""
+    """Which cluster and as whom, by kubectl's own flags: heeded by our requests, and handed on to kubectl, alike."""
 
     kubeconfig: str | None = None
     context: str | None = None
     namespace: str | None = None
+    cluster: str | None = None
+    user: str | None = None
+    server: str | None = None
+    token: str | None = None
+    as_user: str | None = None
+    as_groups: tuple[str, ...] = ()
+    as_uid: str | None = None
+    request_timeout: str | None = None
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str | None = None
+    certificate_authority: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    cache_dir: str | None = None
 
     def flags(self) -> list[str]:
         """As kubectl takes them; the namespace is not among them, since each call has its own."""
-        named = (("--kubeconfig", self.kubeconfig), ("--context", self.context))
-        return [f"{flag}={value}" for flag, value in named if value is not None]
+        named = {"kubeconfig": self.kubeconfig, "context": self.context, "cluster": self.cluster, "user": self.user,
+                 "server": self.server, "token": self.token, "as": self.as_user, "as-uid": self.as_uid,
+                 "request-timeout": self.request_timeout, "tls-server-name": self.tls_server_name,
+                 "certificate-authority": self.certificate_authority, "client-certificate": self.client_certificate,
+                 "client-key": self.client_key, "cache-dir": self.cache_dir}  # fmt: skip
+        flags = [f"--{flag}={value}" for flag, value in named.items() if value is not None]
+        flags += [f"--as-group={group}" for group in self.as_groups]
+        return flags + (["--insecure-skip-tls-verify"] if self.insecure_skip_tls_verify else [])
 
 
 @dataclass(frozen=True)

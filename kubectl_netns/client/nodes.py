@@ -5,16 +5,21 @@ from __future__ import annotations
 import secrets
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from ..errors import NodeError, ProtocolError
+from ..errors import NodeError, ProtocolError, RefusedError
 from ..model import Answer, Question
 from . import bundle, conversation
 from .agent_pod import AgentPod, Progress, Spec
 from .cluster import Cluster, Object
 from .kubectl import Kubectl
+
+FIRST_TRY, NEXT_TRY = 0.3, 0.1
+OWN_WORDS = "kubectl-netns: "
+Result = TypeVar("Result")
 
 
 class Node(Protocol):
@@ -40,22 +45,57 @@ class ClusterNode:
         self._pod = AgentPod(cluster, kubectl, self.name, spec, self._nonce)
 
     def ask(self, question: Question, progress: Progress) -> Answer:
-        packed: list[bytes] = []
-        # the bundle is made while the node starts the pod: both take their time
-        packing = threading.Thread(target=lambda: packed.append(bundle.build(self._runtime)), daemon=True)
-        packing.start()
-        self._pod.start(progress)
-        packing.join()
-        progress(f"reading the namespaces of {self.name}")
-        command = self._pod.exec_command(*boot("python3", packed[0]))
+        # the bundle is made while kubectl makes the pod, and the pod is followed while the agent is already being tried:
+        # the kubelet reports a running container up to a second late
+        packing = _Background(lambda: bundle.build(self._runtime))
+        self._pod.create(progress)
+        starting = _Background(lambda: self._pod.wait(progress))
+        packed = packing.result()
+        command = self._pod.exec_command(*boot("python3", packed))
         asked = replace(question, runtime=self._runtime)
-        try:
-            return conversation.ask(command, packed[0], self._nonce, asked, self._timeout)
-        except conversation.Silent as silent:
-            raise _silence(silent, self.name, self._timeout) from silent
+        starting.done(FIRST_TRY)
+        while True:
+            sure = starting.done(0)
+            if sure:
+                starting.result()
+            try:
+                return conversation.ask(command, packed, self._nonce, asked, self._timeout, lambda: self._heard(progress))
+            except conversation.Silent as silent:
+                if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:
+                    raise _silence(silent, self.name, self._timeout) from silent
+            starting.done(NEXT_TRY)
+
+    def _heard(self, progress: Progress) -> None:
+        progress(f"reading the namespaces of {self.name}")
 
     def close(self) -> None:
         self._pod.close()
+
+
+class _Background(Generic[Result]):
+    """Work in a thread of its own, whose result, or exception, is fetched later."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._results: list[Result] = []
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Callable[[], Result]) -> None:
+        try:
+            self._results.append(work())
+        except BaseException as error:  # raised again where the result is fetched
+            self._failure = error
+
+    def done(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def result(self) -> Result:
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+        return self._results[0]
 
 
 class LocalNode:
@@ -87,9 +127,11 @@ def boot(python: str, packed: bytes, *words: str) -> list[str]:
 def _silence(silent: conversation.Silent, name: str, timeout: float) -> Exception:
     if silent.timed_out:
         return NodeError(f"the agent on {name} did not answer within {timeout:.0f} s", "give it longer with --timeout")
-    if silent.stderr.startswith("kubectl-netns: "):
-        first = silent.stderr.removeprefix("kubectl-netns: ").splitlines()[0]
+    if silent.stderr.startswith(OWN_WORDS):
+        first = silent.stderr.removeprefix(OWN_WORDS).splitlines()[0]
         return NodeError(first, "name another image with --image or KUBECTL_NETNS_IMAGE")
+    if "orbidden" in silent.stderr:
+        return RefusedError(f"the cluster does not let you run the agent: {silent.stderr}", "ask for the role in the README")
     return ProtocolError(f"the agent on {name} ended without an answer: {silent.stderr or 'it said nothing'}")
 
 

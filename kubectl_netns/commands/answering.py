@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..client import survey
-from ..client.cluster import connect
+from ..client.kubeconfig import connect
 from ..client.kubectl import find
 from ..errors import ExitStatus
 from ..model import NetworkNamespace
 from ..render import document, ip, table
 from .console import Console
-from .options import Common, Format
+from .options import Agents, Common, Format
 
 INCOMPLETE = ("runtime-unavailable", "namespace-unreadable")
 
 
-def reach(common: Common, console: Console) -> survey.Reach:
+def reach(common: Agents, console: Console) -> survey.Reach:
     """The way to the cluster's nodes. kubectl is looked for first: without it nothing else matters."""
     seconds, kubectl = common.seconds, find(common.connection)
-    cluster = connect(common.connection, min(seconds, 30.0))
+    console.progress("reading the kubeconfig")
+    cluster = connect(common.connection, min(seconds, common.request_seconds))
     return survey.Reach(cluster, kubectl, common.spec(cluster.home), console.progress)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -17,6 +18,8 @@ from ..render.safe import safe
 class Console:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
+    verbose: bool = False
+    begun: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _shown: bool = False
 
@@ -27,13 +30,21 @@ class Console:
             print(text, file=self.out, flush=True)
 
     def progress(self, text: str) -> None:
-        """One line that each next one overwrites; only on a terminal."""
+        """What is being done: on a terminal one line that each next one overwrites; if `verbose`, a line each with its time."""
+        if self.verbose:
+            self._step(text)
+            return
         if not self.err.isatty() or os.environ.get("TERM") == "dumb":
             return
         with self._lock:
             self.err.write(f"\r\x1b[K{safe(text)}{'…' if text else ''}")
             self.err.flush()
             self._shown = bool(text)
+
+    def _step(self, text: str) -> None:
+        if text:
+            with self._lock:
+                print(f"{time.monotonic() - self.begun:7.3f} s  {safe(text)}", file=self.err, flush=True)
 
     def clear(self) -> None:
         if self._shown:

@@ -19,6 +19,7 @@ CLUSTER = "Which cluster"
 AGENT = "The agent on the node"
 OUTPUT = "Output"
 SHOWN = ("routes", "neighbours", "rules", "sockets", "statistics")
+REQUEST_TIMEOUT = 30.0
 DEFAULT_IMAGE = "docker.io/library/python:3-alpine"
 
 
@@ -31,45 +32,94 @@ class Format(str, Enum):
     name = "name"
 
 
-@dataclass(frozen=True)
-class Common:
-    """What every verb that looks at namespaces can be told. The annotations are what Typer reads."""
+def _of_kubectl(*names: str, metavar: str, help: str) -> Any:
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=CLUSTER)
 
-    namespace: Annotated[
-        Optional[str],
-        typer.Option("--namespace", "-n", metavar="NAMESPACE", rich_help_panel=CLUSTER, help="Namespace of the pods."),
+
+def _of_the_agent(*names: str, metavar: str, help: str, envvar: str | None = None) -> Any:
+    return typer.Option(*names, metavar=metavar, help=help, envvar=envvar, rich_help_panel=AGENT)
+
+
+Text = Optional[str]
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which cluster and as whom: kubectl's global flags, with its names and meanings. The annotations are what Typer reads."""
+
+    namespace: Annotated[Text, _of_kubectl("--namespace", "-n", metavar="NAMESPACE", help="Namespace of the pods.")] = None
+    context: Annotated[Text, _of_kubectl("--context", metavar="NAME", help="Context of the kubeconfig.")] = None
+    kubeconfig: Annotated[Text, _of_kubectl("--kubeconfig", metavar="FILE", help="Kubeconfig to use.")] = None
+    cluster: Annotated[Text, _of_kubectl("--cluster", metavar="NAME", help="Cluster of the kubeconfig.")] = None
+    user: Annotated[Text, _of_kubectl("--user", metavar="NAME", help="User of the kubeconfig.")] = None
+    server: Annotated[Text, _of_kubectl("--server", "-s", metavar="URL", help="The API server's address.")] = None
+    token: Annotated[Text, _of_kubectl("--token", metavar="TOKEN", help="Bearer token for the API server.")] = None
+    as_user: Annotated[Text, _of_kubectl("--as", metavar="USER", help="User to impersonate.")] = None
+    as_group: Annotated[
+        Optional[list[str]], _of_kubectl("--as-group", metavar="GROUP", help="Group to impersonate; may be repeated.")
     ] = None
-    context: Annotated[
-        Optional[str], typer.Option("--context", metavar="NAME", rich_help_panel=CLUSTER, help="Context to use.")
+    as_uid: Annotated[Text, _of_kubectl("--as-uid", metavar="UID", help="UID to impersonate.")] = None
+    request_timeout: Annotated[
+        Text, _of_kubectl("--request-timeout", metavar="TIME", help="How long one request to the API server may take.")
     ] = None
-    kubeconfig: Annotated[
-        Optional[str], typer.Option("--kubeconfig", metavar="FILE", rich_help_panel=CLUSTER, help="Kubeconfig file to use.")
-    ] = None
-    local: Annotated[
-        bool, typer.Option("--local", rich_help_panel=CLUSTER, help="Look at this machine itself; no cluster is asked.")
+    insecure_skip_tls_verify: Annotated[
+        bool, typer.Option("--insecure-skip-tls-verify", help="Do not check the server's certificate.", rich_help_panel=CLUSTER)
     ] = False
+    tls_server_name: Annotated[
+        Text, _of_kubectl("--tls-server-name", metavar="NAME", help="Name that the server's certificate must bear.")
+    ] = None
+    certificate_authority: Annotated[
+        Text, _of_kubectl("--certificate-authority", metavar="FILE", help="Certificate that the server's is checked against.")
+    ] = None
+    client_certificate: Annotated[
+        Text, _of_kubectl("--client-certificate", metavar="FILE", help="Client certificate for TLS.")
+    ] = None
+    client_key: Annotated[Text, _of_kubectl("--client-key", metavar="FILE", help="Its key.")] = None
+    cache_dir: Annotated[Text, _of_kubectl("--cache-dir", metavar="FOLDER", help="kubectl's cache.")] = None
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell what is done, each step with its time.", rich_help_panel=OUTPUT)
+    ] = False
+
+    @property
+    def connection(self) -> Connection:
+        shared = {one.name: getattr(self, one.name) for one in fields(Connection) if hasattr(self, one.name)}
+        return Connection(**shared, as_groups=tuple(self.as_group or ()))
+
+    @property
+    def request_seconds(self) -> float:
+        """What one request may take; 0 is kubectl's word for no limit, and everything here has one."""
+        return duration(self.request_timeout) if self.request_timeout not in (None, "0") else REQUEST_TIMEOUT
+
+
+@dataclass(frozen=True)
+class Agents(Access):
+    """Where agents live, and how long they may take."""
+
     image: Annotated[
-        str,
-        typer.Option(
-            "--image", metavar="IMAGE", envvar="KUBECTL_NETNS_IMAGE", rich_help_panel=AGENT,
-            help="Image to run the agent in: any that has python3.",
-        ),
-    ] = DEFAULT_IMAGE  # fmt: skip
+        str, _of_the_agent("--image", metavar="IMAGE", envvar="KUBECTL_NETNS_IMAGE", help="Image with python3 for the agent.")
+    ] = DEFAULT_IMAGE
     agent_namespace: Annotated[
-        Optional[str],
-        typer.Option(
-            "--agent-namespace", metavar="NAMESPACE", rich_help_panel=AGENT,
-            help="Namespace to run the agent's pod in, by default the context's.",
-        ),
-    ] = None  # fmt: skip
-    timeout: Annotated[
-        str,
-        typer.Option(
-            "--timeout", metavar="TIME", rich_help_panel=AGENT, help="How long a node may take: 90, 90s or 2m."
-        ),
-    ] = "60s"  # fmt: skip
+        Text, _of_the_agent("--agent-namespace", metavar="NAMESPACE", help="Namespace of its pod; by default the context's.")
+    ] = None
+    timeout: Annotated[str, _of_the_agent("--timeout", metavar="TIME", help="How long a node may take: 90, 90s or 2m.")] = "60s"
+
+    @property
+    def seconds(self) -> float:
+        return duration(self.timeout)
+
+    def spec(self, default_namespace: str) -> Spec:
+        return Spec(self.image, self.agent_namespace or default_namespace, self.seconds)
+
+
+@dataclass(frozen=True)
+class Common(Agents):
+    """What every verb that looks at namespaces can be told."""
+
+    local: Annotated[
+        bool, typer.Option("--local", help="Look at this machine itself; no cluster is asked.", rich_help_panel=CLUSTER)
+    ] = False
     output: Annotated[
-        Format, typer.Option("--output", "-o", rich_help_panel=OUTPUT, help="How to print the answer.")
+        Format, typer.Option("--output", "-o", help="How to print the answer.", rich_help_panel=OUTPUT)
     ] = Format.table
     show: Annotated[
         str,
@@ -88,17 +138,6 @@ class Common:
             raise UsageError(f'--show does not know "{unknown[0]}"', f"it takes {', '.join(SHOWN)}, or all")
         return SHOWN if "all" in words else tuple(word for word in SHOWN if word in words)
 
-    @property
-    def connection(self) -> Connection:
-        return Connection(self.kubeconfig, self.context, self.namespace)
-
-    @property
-    def seconds(self) -> float:
-        return duration(self.timeout)
-
-    def spec(self, default_namespace: str) -> Spec:
-        return Spec(self.image, self.agent_namespace or default_namespace, self.seconds)
-
 
 def duration(text: str) -> float:
     """Seconds of `90`, `90s`, `2m` or `1h`. Raises UsageError."""
@@ -110,19 +149,20 @@ def duration(text: str) -> float:
 
 
 def bind(verb: Callable[..., ExitStatus], console: Console) -> Callable[..., ExitStatus]:
-    """The function that Typer calls: with the console in it and, where the verb has `common`, with Common's options."""
+    """The function that Typer calls: with the console in it and, where the verb has `common`, with the options of its class."""
     signature = inspect.signature(verb, eval_str=True)
-    hints = get_type_hints(Common, include_extras=True)
+    kind: Any = signature.parameters["common"].annotation if "common" in signature.parameters else None
+    hints = get_type_hints(kind, include_extras=True) if kind else {}
     shared = [
         inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
-        for one in fields(Common)
-        if "common" in signature.parameters
+        for one in (fields(kind) if kind else ())
     ]
     own = [parameter for name, parameter in signature.parameters.items() if name not in ("common", "console")]
     parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *shared]
 
     def bound(**given: Any) -> ExitStatus:
-        common = {"common": Common(**{one.name: given.pop(one.name) for one in shared})} if shared else {}
+        common = {"common": kind(**{one.name: given.pop(one.name) for one in shared})} if kind else {}
+        console.verbose = any(getattr(one, "verbose", False) for one in common.values())
         return verb(console=console, **common, **given)
 
     bound.__doc__ = verb.__doc__

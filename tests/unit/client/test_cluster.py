@@ -25,7 +25,7 @@ class Server:
     address: str = ""
 
     def cluster(self) -> Cluster:
-        return Cluster(urllib3.PoolManager(), self.address, {"authorization": "Bearer x"}, "shop", "home", 5.0)
+        return Cluster(urllib3.PoolManager(), self.address, [("authorization", "Bearer x")], "shop", "home", 5.0)
 
 
 @pytest.fixture

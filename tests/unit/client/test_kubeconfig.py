@@ -1,0 +1,118 @@
+"""Kubeconfigs as kubectl understands them: lists of files, flags before files, impersonation; compared with `kubectl` where it tells."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubectl_netns.client import kubeconfig
+from kubectl_netns.client.cluster import Cluster
+from kubectl_netns.client.kubectl import Connection, Kubectl
+from kubectl_netns.errors import ClusterError
+
+
+def config(name: str, current: str | None = None, user: dict[str, Any] | None = None, namespace: str | None = None) -> dict[str, Any]:
+    context = {"cluster": name, "user": name, **({"namespace": namespace} if namespace else {})}
+    return {
+        "apiVersion": "v1", "kind": "Config", **({"current-context": current} if current else {}),
+        "clusters": [{"name": name, "cluster": {"server": f"https://{name}.example:6443"}}],
+        "users": [{"name": name, "user": user or {"token": f"token-{name}"}}],
+        "contexts": [{"name": name, "context": context}],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "a").write_text(json.dumps(config("a", namespace="shop")))
+    (tmp_path / "b").write_text(json.dumps(config("b", current="b")))
+    (tmp_path / "c").write_text(json.dumps(config("c", current="c")))
+    listed = ":".join(str(tmp_path / name) for name in ("a", "missing", "b", "c"))
+    monkeypatch.setenv("KUBECONFIG", listed)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return listed
+
+
+def headers(cluster: Cluster) -> list[tuple[str, str]]:
+    return list(vars(cluster)["_headers"])
+
+
+def host(cluster: Cluster) -> str:
+    return str(vars(cluster)["_host"])
+
+
+def test_of_several_files_the_first_that_names_a_context_counts(files: str) -> None:
+    cluster = kubeconfig.connect(Connection(), 5)
+    assert (host(cluster), headers(cluster)) == ("https://b.example:6443", [("authorization", "Bearer token-b")])
+    if shutil.which("kubectl"):
+        shown = subprocess.run(["kubectl", "config", "view", "--minify", "-o", "json"], capture_output=True, text=True, check=True)
+        assert json.loads(shown.stdout)["clusters"][0]["cluster"]["server"] == host(cluster)
+
+
+@pytest.mark.parametrize(("connection", "server", "token"), [
+    (Connection(context="a"), "a", "token-a"),
+    (Connection(context="a", cluster="c"), "c", "token-a"),
+    (Connection(user="a"), "b", "token-a"),
+    (Connection(token="mine"), "b", "mine"),
+    (Connection(cluster="a", user="c"), "a", "token-c"),
+])  # fmt: skip
+def test_flags_go_before_the_file(files: str, connection: Connection, server: str, token: str) -> None:
+    cluster = kubeconfig.connect(connection, 5)
+    assert (host(cluster), headers(cluster)) == (f"https://{server}.example:6443", [("authorization", f"Bearer {token}")])
+
+
+@pytest.mark.parametrize(("connection", "namespace", "home"), [
+    (Connection(context="a"), "shop", "shop"), (Connection(context="a", namespace="x"), "x", "shop"), (Connection(), "default", "default"),
+])  # fmt: skip
+def test_namespaces(files: str, connection: Connection, namespace: str, home: str) -> None:
+    cluster = kubeconfig.connect(connection, 5)
+    assert (cluster.namespace, cluster.home) == (namespace, home)
+
+
+def test_a_server_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    cluster = kubeconfig.connect(Connection(server="https://x:1/", token="t"), 5)
+    assert (host(cluster), headers(cluster)) == ("https://x:1", [("authorization", "Bearer t")])
+
+
+@pytest.mark.parametrize(("connection", "said"), [
+    (Connection(context="nope"), 'no context "nope"'), (Connection(cluster="nope"), 'no cluster "nope"'), (Connection(user="nope"), 'no user "nope"'),
+])  # fmt: skip
+def test_what_is_not_in_the_file(files: str, connection: Connection, said: str) -> None:
+    with pytest.raises(ClusterError) as caught:
+        kubeconfig.connect(connection, 5)
+    assert said in caught.value.message and "b" in (caught.value.hint or "")
+
+
+ACTOR = {"token": "t", "as": "jane", "as-groups": ["dev", "ops"], "as-uid": "7", "as-user-extra": {"reason": ["why", "so"]}}
+
+
+@pytest.mark.parametrize(("connection", "expected"), [
+    (Connection(), [("Impersonate-User", "jane"), ("Impersonate-Group", "dev"), ("Impersonate-Group", "ops"), ("Impersonate-Uid", "7"),
+                    ("Impersonate-Extra-reason", "why"), ("Impersonate-Extra-reason", "so")]),
+    (Connection(as_user="bob"), [("Impersonate-User", "bob")]),
+    (Connection(as_user="bob", as_groups=("x", "y"), as_uid="9"),
+     [("Impersonate-User", "bob"), ("Impersonate-Group", "x"), ("Impersonate-Group", "y"), ("Impersonate-Uid", "9")]),
+])  # fmt: skip
+def test_impersonation(tmp_path: Path, connection: Connection, expected: list[tuple[str, str]]) -> None:
+    (tmp_path / "k").write_text(json.dumps(config("a", current="a", user=ACTOR)))
+    cluster = kubeconfig.connect(Connection(**{**vars(connection), "kubeconfig": str(tmp_path / "k")}), 5)
+    assert headers(cluster) == [("authorization", "Bearer t"), *expected]
+
+
+def test_every_flag_is_handed_on_to_kubectl() -> None:
+    values: dict[str, Any] = {name: f"v-{name}" for name in Connection.__dataclass_fields__ if name not in ("as_groups", "insecure_skip_tls_verify")}
+    connection = Connection(**values, as_groups=("g", "h"), insecure_skip_tls_verify=True)
+    flags = connection.flags()
+    assert "--as=v-as_user" in flags and flags[-3:] == ["--as-group=g", "--as-group=h", "--insecure-skip-tls-verify"]
+    assert not any("namespace" in flag for flag in flags)
+    names = {flag.partition("=")[0] for flag in flags}
+    assert len(names) == len(Connection.__dataclass_fields__) - 1
+    if shutil.which("kubectl"):
+        help_text = subprocess.run(["kubectl", "options"], capture_output=True, text=True, check=True).stdout
+        assert {name for name in names if f"{name}=" not in help_text} == set()
+    assert Kubectl("k", connection).command("get")[1:] == [*flags, "get"]
