@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from .commands.cleanup import cleanup
 from .commands.console import Console
 from .commands.list import list_
 from .commands.options import bind
@@ -22,13 +23,14 @@ from .commands.version import version
 from .errors import ExitStatus, Interrupted, NetnsError, UsageError
 
 DEFAULT_VERB = "show"
-VERBS: dict[str, Callable[..., ExitStatus]] = {DEFAULT_VERB: show, "list": list_, "version": version}
+VERBS: dict[str, Callable[..., ExitStatus]] = {DEFAULT_VERB: show, "list": list_, "cleanup": cleanup, "version": version}
 EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
 
 \b
   kubectl netns web-6d5f -n shop         one pod's namespace, its interfaces and their host side
   kubectl netns -l app=web -o wide       several pods, with counters
   kubectl netns --node node-b list       every namespace of a node
+  kubectl netns list --all-nodes         of the whole cluster
   kubectl netns --local list             this machine, without a cluster
 
 `show` may be left out. A word that is a verb is the verb; `pod/list` is the pod of that name. `kubectl netns VERB --help` tells a

@@ -7,11 +7,17 @@ interrupted kubectl leaves it open whether there is one; kubectl never deletes i
 
 from __future__ import annotations
 
+import getpass
+import json
+import os
 import re
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +29,10 @@ from .kubectl import Kubectl
 CONTAINER = "netns-agent"
 PROFILE = "sysadmin"
 LIFETIME = 900
+LABELS = {"app.kubernetes.io/name": "netns-agent", "app.kubernetes.io/part-of": "kubectl-netns"}
+STARTED_BY = "kubectl-netns/started-by"
+# merged into the container by `kubectl debug --custom` (1.31; 1.30 where KUBECTL_DEBUG_CUSTOM_PROFILE is set)
+CUSTOM = {"resources": {"limits": {"cpu": "1", "memory": "256Mi"}, "requests": {"cpu": "10m", "memory": "32Mi"}}}
 CREATING = re.compile(r"pod (\S+) with container")
 PULL_FAILURES = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
 START_FAILURES = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
@@ -55,6 +65,7 @@ class AgentPod:
         self._name: str | None = None
         self._uid: str | None = None
         self._closed = False
+        self._deleted = False
         self._deadline = 0.0
         self._lock = threading.Lock()
 
@@ -80,11 +91,9 @@ class AgentPod:
     def close(self) -> None:
         """Delete the pod, if it was made. Raises NetnsError only when it could not be deleted."""
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
             creating = self._creating
-        if creating is None:
+        if creating is None or self._deleted:
             return
         # its request may be on the way: a kubectl that is killed now could still leave a pod behind that nobody knows of
         try:
@@ -94,6 +103,7 @@ class AgentPod:
             creating.wait()
         for pod in self._ours():
             self._cluster.delete_pod(self._spec.namespace, pod["metadata"]["name"], pod["metadata"]["uid"])
+        self._deleted = True
 
     def _ours(self) -> list[Object]:
         """The pod, if there is one. Found by name and nonce while its UID has not been seen."""
@@ -104,18 +114,21 @@ class AgentPod:
 
     def _create(self, deadline: float) -> None:
         waiter = Path(__file__).with_name("waiter.py").read_text()
-        with self._lock:
-            if self._closed:
-                raise NetnsError("interrupted")
-            self._creating = self._kubectl.start(
-                "debug", f"node/{self._node}", f"--profile={PROFILE}", f"--image={self._spec.image}",
-                f"--container={CONTAINER}", f"--namespace={self._spec.namespace}",
-                "--", "python3", "-c", waiter, self._nonce, str(LIFETIME),
-            )  # fmt: skip
-        try:
-            stdout, stderr = self._creating.communicate(timeout=max(1.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired as error:
-            raise KubectlError(f"`kubectl debug` did not end within {self._spec.timeout:.0f} s") from error
+        with tempfile.NamedTemporaryFile("w", prefix="kubectl-netns-", suffix=".json") as custom:
+            json.dump(CUSTOM, custom)
+            custom.flush()
+            with self._lock:
+                if self._closed:
+                    raise NetnsError("interrupted")
+                self._creating = self._kubectl.start(
+                    "debug", f"node/{self._node}", f"--profile={PROFILE}", f"--custom={custom.name}",
+                    f"--image={self._spec.image}", f"--container={CONTAINER}", f"--namespace={self._spec.namespace}",
+                    "--", "python3", "-c", waiter, self._nonce, str(LIFETIME),
+                )  # fmt: skip
+            try:
+                stdout, stderr = self._creating.communicate(timeout=max(1.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired as error:
+                raise KubectlError(f"`kubectl debug` did not end within {self._spec.timeout:.0f} s") from error
         if self._creating.returncode:
             raise explain_refusal(stderr.strip(), self._spec.namespace)
         match = CREATING.search(stdout)
@@ -129,7 +142,9 @@ class AgentPod:
         pulls = 0
         while (left := deadline - time.monotonic()) > 0:
             for pod in self._cluster.watch_pod(self._spec.namespace, self._name, min(left, KUBELET_SILENT)):
-                self._uid = self._uid or pod["metadata"]["uid"]
+                if self._uid is None:
+                    self._uid = pod["metadata"]["uid"]
+                    self._mark(pod)
                 if pod["status"].get("containerStatuses") or pod["status"].get("startTime"):
                     heard = time.monotonic()
                 stage = stage_of(pod)
@@ -149,6 +164,25 @@ class AgentPod:
         raise NodeError(
             f"the agent did not start on {self._node} within {self._spec.timeout:.0f} s", "give it longer with --timeout"
         )
+
+
+    def _mark(self, pod: Object) -> None:
+        """Say on the pod what it is and whose, and have the cluster end it in any case; where that is refused, go on without."""
+        body = {
+            "metadata": {"uid": pod["metadata"]["uid"], "labels": LABELS, "annotations": {STARTED_BY: started_by()}},
+            "spec": {"activeDeadlineSeconds": LIFETIME},
+        }
+        with suppress(NetnsError):
+            self._cluster.patch_pod(self._spec.namespace, pod["metadata"]["name"], body)
+
+
+def started_by() -> str:
+    """Who types this, where: for people who find the pod. Unknown users (a container's UID without a name) are a number."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def is_agent(pod: Object) -> bool:

@@ -53,13 +53,15 @@ class Cluster:
 
     def pods(self, namespace: str | None, **selectors: str) -> Iterator[Object]:
         """Pods of one namespace or of all (None), by fieldSelector or labelSelector, read in pages."""
+        return self._pages(_pods(namespace) if namespace else "/api/v1/pods", selectors, "list pods")
+
+    def _pages(self, path: str, selectors: dict[str, str], what: str) -> Iterator[Object]:
         query = {"limit": str(PAGE), **selectors}
-        path = _pods(namespace) if namespace else "/api/v1/pods"
         while True:
             try:
                 page = self._get(path, query)
             except Refused as error:
-                raise _explained(error, "list pods") from error
+                raise _explained(error, what) from error
             yield from page.get("items", [])
             if not (following := page.get("metadata", {}).get("continue")):
                 return
@@ -72,6 +74,10 @@ class Cluster:
             if error.status == 404:
                 raise NotFoundError(f'no node "{name}"', "see `kubectl get nodes`") from error
             raise _explained(error, f"get node {name}") from error
+
+    def nodes(self) -> Iterator[Object]:
+        """All nodes, read in pages."""
+        return self._pages("/api/v1/nodes", {}, "list nodes")
 
     def watch_pod(self, namespace: str, name: str, seconds: float) -> Iterator[Object]:
         """The pod now (where it exists), and again at each change, for at most so many seconds."""
@@ -89,6 +95,13 @@ class Cluster:
             raise ClusterError(f"watching pod {namespace}/{name} broke off: {error}") from error
         finally:
             reply.close()
+
+    def patch_pod(self, namespace: str, name: str, body: Object) -> None:
+        """A merge patch. With metadata.uid in it, it is refused where another pod has this name by now."""
+        try:
+            self._request("PATCH", _pods(namespace, name), body=body, content="application/merge-patch+json").read()
+        except Refused as error:
+            raise _explained(error, f"patch pod {namespace}/{name}") from error
 
     def delete_pod(self, namespace: str, name: str, uid: str) -> None:
         """Delete at once the pod that has this UID; that it is gone, or another by now, is no error."""

@@ -67,7 +67,7 @@ class Kubectl:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env={**os.environ, "LC_ALL": "C"},
+            env={**os.environ, "LC_ALL": "C", "KUBECTL_DEBUG_CUSTOM_PROFILE": "true"},
             start_new_session=True,
         )
 

@@ -12,15 +12,18 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..errors import NetnsError, NotFoundError
 from ..model import Answer, NetworkNamespace, Pod, Question, Warning
 from . import targets
 from .agent_pod import Progress, Spec
-from .cluster import Cluster
+from .cluster import Cluster, Object
 from .kubectl import Kubectl
 from .nodes import ClusterNode, LocalNode, Node, refuse_unusable
+
+PARALLEL = 32
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Reach:
-    """How nodes of a cluster are reached."""
+    """How nodes of a cluster are reached. `detail` is told the steps of each of several nodes, `progress` how many are done."""
 
     cluster: Cluster
     kubectl: Kubectl
     spec: Spec
     progress: Progress
+    detail: Progress = lambda text: None
 
 
 def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = ()) -> Report:
@@ -73,8 +77,11 @@ def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[s
     return Report(tuple(items), (*errors, *failures), _warnings(answers))
 
 
-def nodes(reach: Reach, names: Iterable[str], show: tuple[str, ...] = ()) -> Report:
-    answers, failures = _ask(reach, dict.fromkeys(names, Question(show=show)))
+def nodes(reach: Reach, names: Iterable[str] | None, show: tuple[str, ...] = ()) -> Report:
+    """Every namespace of these nodes; `names` None: of all."""
+    known_nodes = {node["metadata"]["name"]: node for node in reach.cluster.nodes()} if names is None else {}
+    asked = dict.fromkeys(known_nodes if names is None else names, Question(show=show))
+    answers, failures = _ask(reach, asked, known_nodes)
     items: list[NetworkNamespace] = []
     for name, answer in answers.items():
         listed = reach.cluster.pods(None, fieldSelector=f"spec.nodeName={name}")
@@ -127,19 +134,22 @@ def _warnings(answers: dict[str, Answer]) -> tuple[Warning, ...]:
     )
 
 
-def _ask(reach: Reach, questions: dict[str, Question]) -> tuple[dict[str, Answer], list[NetnsError]]:
-    """Every node at once. Whatever ends this, also an interrupt, no agent is left behind."""
+def _ask(
+    reach: Reach, questions: dict[str, Question], known: dict[str, Object] | None = None
+) -> tuple[dict[str, Answer], list[NetnsError]]:
+    """Every node at once. Whatever ends this, also an interrupt, no agent is left behind. `known` spares looking nodes up."""
     opened: list[Node] = []
     failures: list[NetnsError] = []
     for name in questions:
         try:
-            facts = reach.cluster.node(name)
+            facts = (known or {}).get(name) or reach.cluster.node(name)
             refuse_unusable(facts)
             opened.append(ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec))
         except NetnsError as error:
             failures.append(error)
+    progress = reach.progress if len(opened) == 1 else reach.detail
     try:
-        outcomes = _in_threads(opened, lambda node: node.ask(questions[node.name], reach.progress))
+        outcomes = _in_threads(opened, lambda node: node.ask(questions[node.name], progress), reach.progress)
     finally:
         reach.progress("removing the agent" if opened else "")
         _close(opened)
@@ -147,33 +157,56 @@ def _ask(reach: Reach, questions: dict[str, Question]) -> tuple[dict[str, Answer
     return {name: outcomes[name] for name in questions if isinstance(outcomes.get(name), Answer)}, failures  # type: ignore[misc]
 
 
-def _in_threads(opened: list[Node], work: Callable[[Node], Answer]) -> dict[str, Answer | NetnsError]:
-    """The threads are daemons, and the main thread waits in a call that signals interrupt: Ctrl-C acts at once."""
+def _in_threads(opened: list[Node], work: Callable[[Node], Answer], progress: Progress) -> dict[str, Answer | NetnsError]:
+    """At most PARALLEL at a time, each node closed as soon as it has answered: its agent need not wait for the slowest.
+
+    The threads are daemons, and the main thread waits in a call that signals interrupt: Ctrl-C acts at once.
+    """
+    waiting: queue.SimpleQueue[Node] = queue.SimpleQueue()
     done: queue.Queue[tuple[str, Answer | BaseException]] = queue.Queue()
-
-    def run(node: Node) -> None:
-        try:
-            done.put((node.name, work(node)))
-        except BaseException as error:  # raised again in the main thread
-            done.put((node.name, error))
-
     for node in opened:
-        threading.Thread(target=run, args=(node,), daemon=True).start()
+        waiting.put(node)
+
+    def run() -> None:
+        while True:
+            try:
+                node = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                answer = work(node)
+                with suppress(NetnsError):  # tried once more, and told, when all are closed
+                    node.close()
+                done.put((node.name, answer))
+            except BaseException as error:  # raised again in the main thread
+                done.put((node.name, error))
+
+    for _ in opened[:PARALLEL]:
+        threading.Thread(target=run, daemon=True).start()
     outcomes: dict[str, Answer | NetnsError] = {}
     for _ in opened:
         name, outcome = done.get()
         if isinstance(outcome, BaseException) and not isinstance(outcome, NetnsError):
             raise outcome
         outcomes[name] = outcome
+        if len(opened) > 1:
+            progress(f"{len(outcomes)} of {len(opened)} nodes have answered, the last {name}")
     return outcomes
 
 
 def _close(opened: list[Node]) -> None:
-    failed: NetnsError | None = None
-    for node in opened:
+    """All at once: on many nodes, deleting one after another would take long."""
+    failures: queue.Queue[NetnsError | None] = queue.Queue()
+
+    def close(node: Node) -> None:
         try:
             node.close()
+            failures.put(None)
         except NetnsError as error:
-            failed = NetnsError(f"the agent pod on {node.name} could not be deleted: {error.message}", "it ends by itself")
+            failures.put(NetnsError(f"the agent pod on {node.name} could not be deleted: {error.message}", "it ends by itself"))
+
+    for node in opened:
+        threading.Thread(target=close, args=(node,)).start()
+    failed = [error for error in [failures.get() for _ in opened] if error]
     if failed:
-        raise failed
+        raise failed[0]

@@ -21,7 +21,7 @@ def reach(common: Agents, console: Console) -> survey.Reach:
     seconds, kubectl = common.seconds, find(common.connection)
     console.progress("reading the kubeconfig")
     cluster = connect(common.connection, min(seconds, common.request_seconds))
-    return survey.Reach(cluster, kubectl, common.spec(cluster.home), console.progress)
+    return survey.Reach(cluster, kubectl, common.spec(cluster.home), console.progress, console.detail)
 
 
 def render(

@@ -41,6 +41,11 @@ class Console:
             self.err.flush()
             self._shown = bool(text)
 
+    def detail(self, text: str) -> None:
+        """A step that is told only if `verbose`."""
+        if self.verbose:
+            self._step(text)
+
     def _step(self, text: str) -> None:
         if text:
             with self._lock:

@@ -1,4 +1,4 @@
-"""`kubectl netns --node NODE list`: every network namespace of a node, the host's own first."""
+"""`kubectl netns --node NODE list`: every network namespace of a node, of several, or of all; the host's own first."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ def list_(
     common: Common,
     console: Console,
     node: Annotated[Optional[list[str]], typer.Option("--node", metavar="NODE", help="Node to look at; may be repeated.")] = None,
+    all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look at every node of the cluster.")] = False,
 ) -> ExitStatus:
     """List every network namespace of a node: its owner, what holds it, and its interfaces."""
     shown = common.shown
     if common.local:
-        if node:
-            raise UsageError("--node and --local exclude each other")
+        if node or all_nodes:
+            raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
         return finish(survey.local(None, None, shown, common.seconds, console.progress), common, console, single=False)
-    if not node:
-        raise UsageError("which node?", "`kubectl netns --node NODE list`; `kubectl get nodes` shows their names")
-    names = [name.removeprefix("node/") for name in dict.fromkeys(node)]
+    if bool(node) == all_nodes:
+        hint = "`kubectl netns --node NODE list`, or list --all-nodes; `kubectl get nodes` shows their names"
+        raise UsageError("which node?" if not node else "--node and --all-nodes exclude each other", hint)
+    names = None if all_nodes else [name.removeprefix("node/") for name in dict.fromkeys(node or ())]
     return finish(survey.nodes(reach(common, console), names, shown), common, console, single=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -37,6 +38,9 @@ class Api:
     def pods(self, namespace: str | None, **selectors: str) -> Iterator[dict[str, Any]]:
         node = selectors.get("fieldSelector", "").partition("=")[2]
         return (pod for pod in self.pods_by_name.values() if not node or pod["spec"]["nodeName"] == node)
+
+    def nodes(self) -> Iterator[dict[str, Any]]:
+        return (self.node(name) for name in sorted({pod["spec"]["nodeName"] for pod in self.pods_by_name.values()}))
 
     def node(self, name: str) -> dict[str, Any]:
         if name == "none":
@@ -85,7 +89,7 @@ def test_each_node_is_asked_once_and_the_order_is_the_users(monkeypatch: pytest.
     report = survey.pods(stage.reach, ["z", "y", "x", "pod/z"], None)
     assert [(one.node, one.pod and one.pod.name) for one in report.items] == [("a", "z"), ("b", "y"), ("a", "x")]
     assert [[pod.name for pod in question.pods or ()] for question in stage.nodes["a"].asked] == [["z", "x"]]
-    assert all(node.closed == 1 for node in stage.nodes.values())
+    assert all(node.closed for node in stage.nodes.values())
     assert report.errors == ()
 
 
@@ -94,7 +98,7 @@ def test_one_node_that_fails_does_not_spoil_the_others(monkeypatch: pytest.Monke
     report = survey.pods(stage.reach, ["x", "y", "nobody"], None)
     assert [one.pod and one.pod.name for one in report.items] == ["y"]
     assert [error.message for error in report.errors] == ["no pod nobody", "broken"]
-    assert all(node.closed == 1 for node in stage.nodes.values())
+    assert all(node.closed for node in stage.nodes.values())
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyboardInterrupt()])
@@ -102,7 +106,7 @@ def test_whatever_happens_every_agent_is_closed(monkeypatch: pytest.MonkeyPatch,
     stage = Stage(monkeypatch, {"a": error, "b": answer(item("y"))}, {"x": "a", "y": "b"})
     with pytest.raises(type(error)):
         survey.pods(stage.reach, ["x", "y"], None)
-    assert all(node.closed == 1 for node in stage.nodes.values())
+    assert all(node.closed for node in stage.nodes.values())
 
 
 def test_an_agent_that_cannot_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,3 +148,50 @@ def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPat
 def test_the_api_servers_addresses_are_looked_for_inside(ips: tuple[str, ...], codes: list[str]) -> None:
     completed = survey.complete(CONTAINERD, "a", Pod("shop", "web", "u", ips, False))
     assert [warning.code for warning in completed.warnings] == codes
+
+
+def test_a_hundred_nodes_take_little_more_than_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated transports: 99 nodes that take 0.05 s and one that takes 0.6."""
+    names = [f"node-{number:03}" for number in range(100)]
+    stage = Stage(monkeypatch, {name: answer(HOST) for name in names}, {f"pod-{name}": name for name in names})
+    at_once, most = [0], [0]
+
+    def slow(node: Fake) -> Any:
+        def ask(question: Question, progress: Any) -> Answer:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+            time.sleep(0.6 if node.name == "node-000" else 0.05)
+            at_once[0] -= 1
+            return answer(HOST)
+
+        return ask
+
+    for node in stage.nodes.values():
+        monkeypatch.setattr(node, "ask", slow(node))
+    said: list[str] = []
+    begun = time.monotonic()
+    report = survey.nodes(replace(stage.reach, progress=said.append), None)
+    assert time.monotonic() - begun < 1.5 and 1 < most[0] <= survey.PARALLEL
+    assert [item.node for item in report.items] == names
+    assert said[-2].startswith("100 of 100 nodes have answered")
+    assert all(node.closed for node in stage.nodes.values())
+
+
+def test_all_nodes_with_one_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(HOST), "sick": answer(), "b": NodeError("broken")}, {"x": "a", "y": "sick", "z": "b"})
+    report = survey.nodes(stage.reach, None)
+    assert [item.node for item in report.items] == ["a"]
+    assert len(report.errors) == 2
+
+
+def test_a_deletion_that_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(item("x"))}, {"x": "a"})
+    tries: list[int] = []
+
+    def close() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise NetnsError("the API server is gone")
+
+    monkeypatch.setattr(stage.nodes["a"], "close", close)
+    assert len(survey.pods(stage.reach, ["x"], None).items) == 1 and len(tries) == 2

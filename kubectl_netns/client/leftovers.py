@@ -1,0 +1,58 @@
+"""Agent pods that are still listed although nobody works with them: of clients that were killed, or lost the network.
+
+A pod is taken for an agent by its name, its one container's name, and the waiter's own text in its command, all three; deleted
+with its UID as a precondition. Other people's debug pods bear the same label and a similar name, and are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .agent_pod import STARTED_BY, is_agent
+from .cluster import Cluster, Object
+
+ENDED = ("Succeeded", "Failed")
+MARK = "\\0kubectl-netns-"
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """`ended`: its containers are. Else somebody may be using it, or it ends by itself within a minute."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    phase: str
+    started_by: str | None
+    created_at: str
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in ENDED
+
+
+def find(cluster: Cluster, namespace: str | None) -> Iterator[Leftover]:
+    """In one namespace, or in all (None)."""
+    return (_facts(pod) for pod in cluster.pods(namespace) if is_ours(pod))
+
+
+def is_ours(pod: Object) -> bool:
+    if not is_agent(pod):
+        return False
+    command = pod["spec"]["containers"][0].get("command") or []
+    return len(command) == 5 and command[:2] == ["python3", "-c"] and MARK in command[2]
+
+
+def remove(cluster: Cluster, one: Leftover) -> None:
+    cluster.delete_pod(one.namespace, one.name, one.uid)
+
+
+def _facts(pod: Object) -> Leftover:
+    metadata = pod["metadata"]
+    return Leftover(
+        metadata["namespace"], metadata["name"], metadata["uid"], pod["spec"].get("nodeName") or "",
+        pod.get("status", {}).get("phase") or "Unknown", (metadata.get("annotations") or {}).get(STARTED_BY),
+        metadata["creationTimestamp"],
+    )  # fmt: skip

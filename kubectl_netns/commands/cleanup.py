@@ -1,0 +1,49 @@
+"""`kubectl netns cleanup`: delete agent pods that are still listed although nobody uses them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..client import leftovers
+from ..client.kubeconfig import connect
+from ..errors import ExitStatus
+from ..render.safe import safe
+from ..render.table import columns
+from .console import Console
+from .options import Agents
+
+
+def cleanup(
+    common: Agents,
+    console: Console,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Look in every namespace.")] = False,
+    running: Annotated[
+        bool, typer.Option("--running", help="Also those that still run: somebody may be using them just now.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")] = False,
+) -> ExitStatus:
+    """Delete agent pods that were left over by clients which were killed or lost the network."""
+    cluster = connect(common.connection, min(common.seconds, common.request_seconds))
+    namespace = None if everywhere else common.agent_namespace or common.namespace or cluster.home
+    found = list(leftovers.find(cluster, namespace))
+    chosen = [one for one in found if one.ended or running]
+    for one in chosen if not dry_run else []:
+        leftovers.remove(cluster, one)
+    rows = [[*_facts(one), _done(one in chosen, dry_run)] for one in found]
+    if rows:
+        console.answer(columns(["NAMESPACE", "NAME", "NODE", "PHASE", "STARTED BY", "CREATED", "DONE"], rows))
+    else:
+        console.answer(f"no agent pods in {f'namespace {namespace}' if namespace else 'any namespace'}")
+    return ExitStatus.ANSWERED
+
+
+def _facts(one: leftovers.Leftover) -> list[object]:
+    return [one.namespace, one.name, one.node, one.phase, safe(one.started_by or ""), one.created_at]
+
+
+def _done(chosen: bool, dry_run: bool) -> str:
+    if not chosen:
+        return "left alone: it runs, see --running"
+    return "would be deleted" if dry_run else "deleted"
