@@ -234,8 +234,13 @@ def explain_refusal(stderr: str, namespace: str) -> NetnsError:
     if "violates PodSecurity" in stderr:
         hint = f"use a namespace labelled pod-security.kubernetes.io/enforce=privileged: --agent-namespace (now {namespace})"
         return RefusedError(f"Pod Security does not allow the agent pod: {text}", hint)
-    if "orbidden" in stderr or "denied" in stderr:
-        return RefusedError(f"the cluster refused the agent pod: {text}", "ask for the role in the README")
+    if any(name in stderr for name in ("PodSecurityPolicy", "pod security policy", "security context constraint")):
+        hint = f"choose a namespace where privileged pods are allowed with --agent-namespace (now {namespace})"
+        return RefusedError(f"the cluster's policy does not allow the agent pod: {text}", hint)
+    if "autogke" in stderr:
+        return RefusedError(f"GKE Autopilot allows no privileged pods: {text}", "its nodes cannot be looked into")
     if "exceeded quota" in stderr or "failed quota" in stderr:
         return RefusedError(f"a quota does not allow the agent pod: {text}", "choose another namespace with --agent-namespace")
+    if "orbidden" in stderr or "denied" in stderr:
+        return RefusedError(f"the cluster refused the agent pod: {text}", "ask for the role in the README")
     return KubectlError(f"`kubectl debug` failed: {text}")

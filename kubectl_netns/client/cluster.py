@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -95,6 +97,29 @@ class Cluster:
             raise ClusterError(f"watching pod {namespace}/{name} broke off: {error}") from error
         finally:
             reply.close()
+
+    def may(self, verb: str, resource: str, subresource: str = "", namespace: str | None = None) -> bool:
+        """Whether this user is allowed to (SelfSubjectAccessReview)."""
+        attributes = {"verb": verb, "resource": resource, "subresource": subresource, "namespace": namespace or ""}
+        api = "authorization.k8s.io/v1"
+        body = {"apiVersion": api, "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": attributes}}
+        try:
+            reply = self._request("POST", f"/apis/{api}/selfsubjectaccessreviews", body=body)
+            return bool(json.loads(reply.data)["status"]["allowed"])
+        except Refused as error:
+            raise _explained(error, "review access") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ClusterError(f"{self._host} reviewed access in words that make no sense") from error
+
+    def lease_age(self, node: str) -> float | None:
+        """Seconds since the node's kubelet renewed its lease, by the server's clock; None where that cannot be told."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{quote(node, safe='')}"
+        try:
+            reply = self._request("GET", path)
+            renewed = datetime.fromisoformat(json.loads(reply.data)["spec"]["renewTime"].replace("Z", "+00:00"))
+            return (parsedate_to_datetime(reply.headers["Date"]) - renewed).total_seconds()
+        except (Refused, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def patch_pod(self, namespace: str, name: str, body: Object) -> None:
         """A merge patch. With metadata.uid in it, it is refused where another pod has this name by now."""

@@ -19,6 +19,7 @@ from .kubectl import Kubectl
 
 FIRST_TRY, NEXT_TRY = 0.3, 0.1
 OWN_WORDS = "kubectl-netns: "
+LEASE_STALE = 60.0  # a kubelet renews its lease every 10 s, and is given up after 40
 Result = TypeVar("Result")
 
 
@@ -135,8 +136,8 @@ def _silence(silent: conversation.Silent, name: str, timeout: float) -> Exceptio
     return ProtocolError(f"the agent on {name} ended without an answer: {silent.stderr or 'it said nothing'}")
 
 
-def refuse_unusable(node: Object) -> None:
-    """Raises NodeError for a node that could never run the agent, before anything is made on it."""
+def refuse_unusable(cluster: Cluster, node: Object) -> None:
+    """Raises NodeError for a node that could not run the agent now, before anything is made on it."""
     name = node["metadata"]["name"]
     labels = node["metadata"].get("labels") or {}
     system = node["status"]["nodeInfo"].get("operatingSystem", "linux")
@@ -148,3 +149,7 @@ def refuse_unusable(node: Object) -> None:
         if condition["type"] == "Ready" and condition["status"] != "True":
             why = condition.get("message") or condition.get("reason") or condition["status"]
             raise NodeError(f"node {name} is not ready: {why}", f"see `kubectl describe node {name}`")
+    age = cluster.lease_age(name)
+    if age is not None and age > LEASE_STALE:
+        message = f"node {name} does not answer: its kubelet has not renewed its lease for {age:.0f} s"
+        raise NodeError(message, f"see `kubectl describe node {name}`")

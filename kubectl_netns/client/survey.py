@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import NetnsError, NotFoundError
 from ..model import Answer, NetworkNamespace, Pod, Question, Warning
-from . import targets
+from . import rights, targets
 from .agent_pod import Progress, Spec
 from .cluster import Cluster, Object
 from .kubectl import Kubectl
@@ -74,7 +74,8 @@ def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[s
             found = [item for item in answers[target.node].namespaces if item.pod and target.pod.matches(item.pod)]
             items += [complete(item, target.node, target.pod) for item in found[:1]]
             errors += [] if found else [targets.missing(target.pod, target.node)]
-    return Report(tuple(items), (*errors, *failures), _warnings(answers))
+    told = tuple(rights.explained(error, reach.cluster, reach.spec.namespace) for error in (*errors, *failures))
+    return Report(tuple(items), told, _warnings(answers))
 
 
 def nodes(reach: Reach, names: Iterable[str] | None, show: tuple[str, ...] = ()) -> Report:
@@ -87,7 +88,8 @@ def nodes(reach: Reach, names: Iterable[str] | None, show: tuple[str, ...] = ())
         listed = reach.cluster.pods(None, fieldSelector=f"spec.nodeName={name}")
         known = [targets.facts_of(pod) for pod in listed]
         items += [complete(item, name, _named(item, known)) for item in answer.namespaces]
-    return Report(tuple(items), tuple(failures), _warnings(answers))
+    told = tuple(rights.explained(error, reach.cluster, reach.spec.namespace) for error in failures)
+    return Report(tuple(items), told, _warnings(answers))
 
 
 def local(
@@ -143,7 +145,7 @@ def _ask(
     for name in questions:
         try:
             facts = (known or {}).get(name) or reach.cluster.node(name)
-            refuse_unusable(facts)
+            refuse_unusable(reach.cluster, facts)
             opened.append(ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec))
         except NetnsError as error:
             failures.append(error)

@@ -10,7 +10,7 @@ from tests.conftest import netns
 
 from .pairs import Ratio, paired, seconds
 
-LIMIT = 1.3
+LIMIT, TWO_NODES, HELP = 1.3, 1.2, 0.25
 
 
 def measure() -> Iterator[Ratio]:
@@ -26,13 +26,21 @@ def measure() -> Iterator[Ratio]:
                 lambda node=node: _bare(environment, node, testbed.image),  # type: ignore[misc]
                 LIMIT,
             )
+        names = list(workloads.names.values())
+        yield paired(
+            "pods on two nodes in one command / a pod on one",
+            lambda: _ours(environment, *names),
+            lambda: _ours(environment, names[0]),
+            TWO_NODES,
+        )
+        yield paired("`kubectl netns --help` / 1 s", lambda: seconds(lambda: netns("--help")), lambda: 1.0, HELP)
     finally:
         workloads.remove()
 
 
-def _ours(environment: dict[str, str], pod: str) -> float:
+def _ours(environment: dict[str, str], *names: str) -> float:
     def run() -> None:
-        answer = netns(pod, "-n", pods.NAMESPACE, environment=environment)
+        answer = netns(*names, "-n", pods.NAMESPACE, environment=environment)
         assert answer.status == 0, answer.err
 
     return seconds(run)

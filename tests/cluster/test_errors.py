@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from kubectl_netns.errors import ExitStatus
 from tests.cluster import pods
 from tests.cluster.kube.cluster import NODES, Cluster
+from tests.cluster.kube.places import RESTRICTED
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import Run
 
@@ -177,3 +179,36 @@ def test_the_rights_that_the_readme_lists_are_enough(testbed: Cluster, workloads
     operator = {"KUBECONFIG": str(testbed.operator_kubeconfig)}
     assert run(workloads.names[DOCKER], "-n", NAMESPACE, "-o", "name", environment=operator).status == 0
     assert run("--node", DOCKER, "list", environment=operator).status == 0
+
+
+def test_a_policy_that_allows_no_privileged_pods(testbed: Cluster, workloads: Workloads, run: Run) -> None:
+    operator = {"KUBECONFIG": str(testbed.operator_kubeconfig)}
+    answer = run("--node", DOCKER, "list", "--agent-namespace", RESTRICTED, environment=operator)
+    assert answer.status == ExitStatus.REFUSED
+    assert "policy does not allow the agent pod" in answer.err and "--agent-namespace" in answer.err
+
+
+def test_the_missing_rights_are_named(testbed: Cluster, run: Run) -> None:
+    guest = {"KUBECONFIG": str(testbed.guest_kubeconfig)}
+    answer = run("--node", DOCKER, "list", environment=guest)
+    hint = answer.err.partition("hint: ")[2]
+    assert "create pods in namespace default" in hint and "create pods/exec in namespace default" in hint
+    assert "get nodes" not in hint and "list pods in namespace default" not in hint
+
+
+def test_impersonation_is_for_every_request(testbed: Cluster, run: Run) -> None:
+    answer = run("--node", DOCKER, "list", "--as", "guest", "--as-group", "guests")
+    assert answer.status == ExitStatus.REFUSED and 'User "guest" cannot create resource "pods"' in answer.err
+
+
+def test_a_node_whose_lease_is_stale(silent_node: str, environment: dict[str, str], run: Run) -> None:
+    """Its status still says Ready, as that of a node that lost its power a minute ago."""
+    patch_status(environment, silent_node, '{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}')
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": silent_node, "namespace": "kube-node-lease"},
+             "spec": {"holderIdentity": silent_node, "renewTime": "2020-01-01T00:00:00.000000Z"}}  # fmt: skip
+    pods.kubectl(environment, "create", "-f", "-", stdin=json.dumps(lease))
+    try:
+        answer = run("--node", silent_node, "list")
+        assert answer.status == ExitStatus.NODE and "has not renewed its lease" in answer.err
+    finally:
+        pods.kubectl(environment, "delete", "lease", "-n", "kube-node-lease", silent_node)

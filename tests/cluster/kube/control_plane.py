@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import processes
 from .kubernetes_build import HOME
-from .places import API, DATA, GATEWAY, NAMESPACES, STATE
+from .places import API, DATA, GATEWAY, NAMESPACES, RESTRICTED, STATE
 from .processes import run
 
 USERS = {"admin": "system:masters", "node": "system:masters", "operator": "netns-operators", "guest": "guests"}
@@ -40,7 +40,7 @@ def up() -> None:
             f"--tls-cert-file={STATE}/tls.crt", f"--tls-private-key-file={STATE}/tls.key",
             f"--cert-dir={STATE}", f"--token-auth-file={STATE}/tokens.csv", "--authorization-mode=RBAC",
             "--service-account-issuer=https://netns.test", f"--service-account-key-file={STATE}/tls.key",
-            f"--service-account-signing-key-file={STATE}/tls.key", "--disable-admission-plugins=ServiceAccount",
+            f"--service-account-signing-key-file={STATE}/tls.key", "--disable-admission-plugins=ServiceAccount", "--enable-admission-plugins=PodSecurityPolicy",
             "--allow-privileged=true", "--kubelet-preferred-address-types=InternalIP",
             "--feature-gates=IPv6DualStack=true",
         ])  # fmt: skip
@@ -104,12 +104,28 @@ def _request(method: str, path: str, body: object = None) -> tuple[int, bytes]:
 
 def _objects() -> None:
     """Namespaces and roles. What is there already (409) stays."""
-    for name in NAMESPACES:
+    for name in (*NAMESPACES, RESTRICTED):
         _create("/api/v1/namespaces", {"metadata": {"name": name}})
     run("kubectl", f"--kubeconfig={kubeconfig('admin')}", "apply", "--validate=false", "-f", "-", input=readme_manifest())
     pods = {"apiGroups": [""], "resources": ["pods"]}
+    _policies()
     _grant("netns-guest", None, [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}], "guest")
     _grant("netns-guest", "default", [{**pods, "verbs": ["get", "list", "watch"]}], "guest")
+
+
+def _policies() -> None:
+    """Pod security policies: privileged pods for everybody who may make pods, but not in the namespace RESTRICTED."""
+    anything = {"rule": "RunAsAny"}
+    rules = {"seLinux": anything, "runAsUser": anything, "supplementalGroups": anything, "fsGroup": anything, "volumes": ["*"]}
+    free = {"privileged": True, "hostNetwork": True, "hostPID": True, "hostIPC": True, "allowedCapabilities": ["*"],
+            "hostPorts": [{"min": 0, "max": 65535}]}  # fmt: skip
+    for name, spec in (("privileged", {**rules, **free}), ("restricted", {**rules, "privileged": False})):
+        _create("/apis/policy/v1beta1/podsecuritypolicies", {"metadata": {"name": name}, "spec": spec})
+    for namespace in (*NAMESPACES, RESTRICTED, "default"):
+        name = "restricted" if namespace == RESTRICTED else "privileged"
+        rule = {"apiGroups": ["policy"], "resources": ["podsecuritypolicies"], "resourceNames": [name], "verbs": ["use"]}
+        _grant(f"psp-{name}", namespace, [rule], "operator")
+    _grant("netns-agents", RESTRICTED, [{"apiGroups": [""], "resources": ["pods", "pods/exec"], "verbs": ["*"]}], "operator")
 
 
 def readme_manifest() -> str:

@@ -19,6 +19,7 @@ KUBERNETES = "1.20.2"
 
 IMAGES = {"pause": "netns.test/pause:1", "busybox": "netns.test/busybox:1", "python": "netns.test/python:1"}
 NAMESPACES = ("shop", "netns-test")
+RESTRICTED = "netns-restricted"  # where no policy allows privileged pods
 
 
 if os.environ.get("CLUSTER") != "current":

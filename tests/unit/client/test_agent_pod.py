@@ -76,13 +76,15 @@ REFUSALS = [
      'hostPID=true, hostIPC=true), hostPath volumes (volume "host-root"), privileged (container "netns-agent" must not set '
      "securityContext.privileged=true)", RefusedError, "Pod Security does not allow", "--agent-namespace"),
     (f"{FORBIDDEN} \"x\" is forbidden: unable to validate against any security context constraint: [provider \"anyuid\": Forbidden]",
-     RefusedError, "refused the agent pod", "role"),
+     RefusedError, "policy does not allow", "--agent-namespace"),
+    (f"{FORBIDDEN} \"x\" is forbidden: PodSecurityPolicy: unable to admit pod: [spec.securityContext.hostNetwork: Invalid value: true: Host network is not allowed to be used]",
+     RefusedError, "policy does not allow", "--agent-namespace"),
     ("Error from server (GKE Warden constraints violations): admission webhook \"warden-validating.common-webhooks.networking.gke.io\" "
      "denied the request: GKE Warden rejected the request because it violates one or more constraints. Violations details: "
      "{\"[denied by autogke-disallow-privilege]\":[\"container netns-agent is privileged; not allowed in Autopilot\"]}",
-     RefusedError, "refused the agent pod", None),
+     RefusedError, "GKE Autopilot", "cannot be looked into"),
     (f"{FORBIDDEN} \"x\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=1, limited: pods=1",
-     RefusedError, None, None),
+     RefusedError, "a quota does not allow", "--agent-namespace"),
     (f'{FORBIDDEN} is forbidden: User "guest" cannot create resource "pods" in API group "" in the namespace "default"',
      RefusedError, "cannot create resource", "role"),
     ("error: unknown profile: sysadmin", KubectlError, "too old", "1.30"),

@@ -42,6 +42,9 @@ class Api:
     def nodes(self) -> Iterator[dict[str, Any]]:
         return (self.node(name) for name in sorted({pod["spec"]["nodeName"] for pod in self.pods_by_name.values()}))
 
+    def lease_age(self, name: str) -> float | None:
+        return 500.0 if name == "silent" else None if name == "a" else 5.0
+
     def node(self, name: str) -> dict[str, Any]:
         if name == "none":
             raise NotFoundError("no node none")
@@ -134,7 +137,7 @@ def test_a_nodes_pods_get_the_api_servers_facts(monkeypatch: pytest.MonkeyPatch)
     assert report.warnings == (Warning("w", "a: careful"),)
 
 
-@pytest.mark.parametrize("name", ["none", "sick"])
+@pytest.mark.parametrize("name", ["none", "sick", "silent"])
 def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     stage = Stage(monkeypatch, {name: answer(), "a": answer(HOST)}, {})
     report = survey.nodes(stage.reach, [name, "a"])
