@@ -16,6 +16,7 @@ import select
 import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import BinaryIO
 
 from .. import wire
@@ -47,6 +48,7 @@ def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
         hello = _expect(reader, wire.Kind.HELLO)
         nonce = str(json.loads(hello)["nonce"])
         writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
+        _sign(nonce)
         question = wire.decode(Question, _expect(reader, wire.Kind.QUESTION))
         threading.Thread(target=_follow, args=(reader, requests, nonce), daemon=True).start()
         writer.send(wire.Kind.ANSWER, wire.encode(survey(place, question)))
@@ -73,19 +75,21 @@ def _expect(reader: wire.Reader, kind: wire.Kind) -> bytes:
 
 def _follow(reader: wire.Reader, requests: BinaryIO, nonce: str) -> None:
     """Take pings until the client ends or falls silent; then this process has nobody to work for."""
-    waiter = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         while select.select([requests], [], [], SILENCE)[0]:
             kind, _ = reader.receive()
             if kind is wire.Kind.END:
                 return
-            try:
-                waiter.sendto(b"+", f"\0kubectl-netns-{nonce}")
-            except OSError:
-                pass  # --local has no waiter
+            _sign(nonce)
         os._exit(1)
     except ProtocolError:
         os._exit(1)
+
+
+def _sign(nonce: str) -> None:
+    """A sign of life for the waiter; with --local there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waiter, suppress(OSError):
+        waiter.sendto(b"+", f"\0kubectl-netns-{nonce}")
 
 
 def _read1(stream: BinaryIO):  # type: ignore[no-untyped-def]

@@ -11,6 +11,7 @@ import getpass
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import __version__
 from ..errors import KubectlError, NetnsError, NodeError, RefusedError
 from . import kubectl as kubectl_module
 from .cluster import Cluster, Object
@@ -29,8 +31,11 @@ from .kubectl import Kubectl
 CONTAINER = "netns-agent"
 PROFILE = "sysadmin"
 LIFETIME = 900
-LABELS = {"app.kubernetes.io/name": "netns-agent", "app.kubernetes.io/part-of": "kubectl-netns"}
-STARTED_BY = "kubectl-netns/started-by"
+KEPT_LIVES = 4
+IDLE = 30
+PART_OF = "app.kubernetes.io/part-of"
+LABELS = {"app.kubernetes.io/name": "netns-agent", PART_OF: "kubectl-netns"}
+STARTED_BY, VERSION, KEEP = "kubectl-netns/started-by", "kubectl-netns/version", "kubectl-netns/keep"
 # merged into the container by `kubectl debug --custom` (1.31; 1.30 where KUBECTL_DEBUG_CUSTOM_PROFILE is set)
 CUSTOM = {"resources": {"limits": {"cpu": "1", "memory": "256Mi"}, "requests": {"cpu": "10m", "memory": "32Mi"}}}
 CREATING = re.compile(r"pod (\S+) with container")
@@ -39,6 +44,7 @@ START_FAILURES = ("CreateContainerConfigError", "CreateContainerError", "RunCont
 NO_PYTHON = ("executable file not found", "no such file or directory")
 KUBELET_SILENT = 15.0
 CREATE_GRACE = 10.0
+WAITER = Path(__file__).with_name("waiter.py")
 
 Progress = Callable[[str], None]
 
@@ -50,6 +56,12 @@ class Spec:
     image: str
     namespace: str
     timeout: float
+    keep: float = 0.0  # seconds that it stays for the next command, after the last one
+
+    @property
+    def lifetime(self) -> int:
+        """Seconds after which waiter and cluster end it, however busy."""
+        return int(max(LIFETIME, KEPT_LIVES * self.keep))
 
 
 class AgentPod:
@@ -60,14 +72,44 @@ class AgentPod:
         self._kubectl = kubectl
         self._node = node
         self._spec = spec
-        self._nonce = nonce
+        self.nonce = nonce
         self._creating: subprocess.Popen[str] | None = None
         self._name: str | None = None
         self._uid: str | None = None
         self._closed = False
         self._deleted = False
+        self._kept = False
         self._deadline = 0.0
         self._lock = threading.Lock()
+
+    def adopt(self) -> bool:
+        """Take over an agent that an earlier command of this user left on the node with --keep: same version, same image.
+
+        It is no more trusted than a new one: its words are checked, and it gets the agent's code anew.
+        """
+        running = f"spec.nodeName={self._node},status.phase=Running"
+        with suppress(NetnsError):
+            ours = self._cluster.pods(self._spec.namespace, labelSelector=f"{PART_OF}={LABELS[PART_OF]}", fieldSelector=running)
+            for pod in ours:
+                metadata, container = pod["metadata"], pod["spec"]["containers"][0]
+                notes = metadata.get("annotations") or {}
+                mine = notes.get(STARTED_BY) == started_by() and KEEP in notes
+                same = notes.get(VERSION) == __version__ and container["image"] == self._spec.image and is_waiting(pod)
+                if mine and same and "deletionTimestamp" not in metadata:
+                    self._name, self._uid, self.nonce = metadata["name"], metadata["uid"], container["command"][3]
+                    self._kept = True
+                    return True
+        return False
+
+    def forget(self) -> None:
+        """What was adopted does not answer: a new one is made instead, and the old one ends by itself."""
+        self._name = self._uid = None
+        self._kept = False
+        self.nonce = secrets.token_hex(16)
+
+    def keep(self) -> None:
+        """It has answered: if it is to be kept, `close` leaves it to its own clock."""
+        self._kept = self._kept or self._spec.keep > 0
 
     def create(self, progress: Progress) -> None:
         """Have kubectl make the pod. Raises NetnsError with what it complained of."""
@@ -93,7 +135,7 @@ class AgentPod:
         with self._lock:
             self._closed = True
             creating = self._creating
-        if creating is None or self._deleted:
+        if creating is None or self._deleted or self._kept:
             return
         # its request may be on the way: a kubectl that is killed now could still leave a pod behind that nobody knows of
         try:
@@ -110,10 +152,10 @@ class AgentPod:
         if self._name and self._uid:
             return [{"metadata": {"name": self._name, "uid": self._uid}}]
         pods = self._cluster.pods(self._spec.namespace, fieldSelector=f"spec.nodeName={self._node}")
-        return [pod for pod in pods if is_agent(pod) and self._nonce in pod["spec"]["containers"][0].get("command", [])]
+        return [pod for pod in pods if is_agent(pod) and self.nonce in pod["spec"]["containers"][0].get("command", [])]
 
     def _create(self, deadline: float) -> None:
-        waiter = Path(__file__).with_name("waiter.py").read_text()
+        waiter = WAITER.read_text()
         with tempfile.NamedTemporaryFile("w", prefix="kubectl-netns-", suffix=".json") as custom:
             json.dump(CUSTOM, custom)
             custom.flush()
@@ -123,7 +165,7 @@ class AgentPod:
                 self._creating = self._kubectl.start(
                     "debug", f"node/{self._node}", f"--profile={PROFILE}", f"--custom={custom.name}",
                     f"--image={self._spec.image}", f"--container={CONTAINER}", f"--namespace={self._spec.namespace}",
-                    "--", "python3", "-c", waiter, self._nonce, str(LIFETIME),
+                    "--", "python3", "-c", waiter, self.nonce, str(self._spec.lifetime), str(self._spec.keep or IDLE),
                 )  # fmt: skip
             try:
                 stdout, stderr = self._creating.communicate(timeout=max(1.0, deadline - time.monotonic()))
@@ -168,9 +210,10 @@ class AgentPod:
 
     def _mark(self, pod: Object) -> None:
         """Say on the pod what it is and whose, and have the cluster end it in any case; where that is refused, go on without."""
+        notes = {STARTED_BY: started_by(), VERSION: __version__, **({KEEP: str(int(self._spec.keep))} if self._spec.keep else {})}
         body = {
-            "metadata": {"uid": pod["metadata"]["uid"], "labels": LABELS, "annotations": {STARTED_BY: started_by()}},
-            "spec": {"activeDeadlineSeconds": LIFETIME},
+            "metadata": {"uid": pod["metadata"]["uid"], "labels": LABELS, "annotations": notes},
+            "spec": {"activeDeadlineSeconds": self._spec.lifetime},
         }
         with suppress(NetnsError):
             self._cluster.patch_pod(self._spec.namespace, pod["metadata"]["name"], body)
@@ -189,6 +232,12 @@ def is_agent(pod: Object) -> bool:
     """Whether a pod was made by this tool: its name is kubectl debug's, its container's ours."""
     containers = pod["spec"]["containers"]
     return pod["metadata"]["name"].startswith("node-debugger-") and [one["name"] for one in containers] == [CONTAINER]
+
+
+def is_waiting(pod: Object) -> bool:
+    """Whether an agent pod's process is this very version's waiter, word for word."""
+    command = pod["spec"]["containers"][0].get("command") or []
+    return is_agent(pod) and len(command) == 6 and command[:3] == ["python3", "-c", WAITER.read_text()]
 
 
 def _container(pod: Object) -> Object:

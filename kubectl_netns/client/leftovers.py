@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .agent_pod import STARTED_BY, is_agent
+from .agent_pod import KEEP, STARTED_BY, is_agent, started_by
 from .cluster import Cluster, Object
 
 ENDED = ("Succeeded", "Failed")
@@ -18,7 +18,7 @@ MARK = "\\0kubectl-netns-"
 
 @dataclass(frozen=True)
 class Leftover:
-    """`ended`: its containers are. Else somebody may be using it, or it ends by itself within a minute."""
+    """`ended`: its containers are; `mine`: kept by --keep. Any other may be in use, or ends by itself within a minute."""
 
     namespace: str
     name: str
@@ -27,6 +27,7 @@ class Leftover:
     phase: str
     started_by: str | None
     created_at: str
+    mine: bool
 
     @property
     def ended(self) -> bool:
@@ -42,7 +43,7 @@ def is_ours(pod: Object) -> bool:
     if not is_agent(pod):
         return False
     command = pod["spec"]["containers"][0].get("command") or []
-    return len(command) == 5 and command[:2] == ["python3", "-c"] and MARK in command[2]
+    return len(command) >= 5 and command[:2] == ["python3", "-c"] and MARK in command[2]
 
 
 def remove(cluster: Cluster, one: Leftover) -> None:
@@ -51,8 +52,9 @@ def remove(cluster: Cluster, one: Leftover) -> None:
 
 def _facts(pod: Object) -> Leftover:
     metadata = pod["metadata"]
+    notes = metadata.get("annotations") or {}
     return Leftover(
         metadata["namespace"], metadata["name"], metadata["uid"], pod["spec"].get("nodeName") or "",
-        pod.get("status", {}).get("phase") or "Unknown", (metadata.get("annotations") or {}).get(STARTED_BY),
-        metadata["creationTimestamp"],
+        pod.get("status", {}).get("phase") or "Unknown", notes.get(STARTED_BY),
+        metadata["creationTimestamp"], KEEP in notes and notes.get(STARTED_BY) == started_by(),
     )  # fmt: skip

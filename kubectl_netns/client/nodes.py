@@ -40,31 +40,52 @@ class ClusterNode:
 
     def __init__(self, cluster: Cluster, kubectl: Kubectl, node: Object, spec: Spec) -> None:
         self.name: str = node["metadata"]["name"]
-        self._nonce = secrets.token_hex(16)
-        self._timeout = spec.timeout
+        self._spec = spec
         self._runtime: str = node["status"]["nodeInfo"]["containerRuntimeVersion"].partition("://")[0]
-        self._pod = AgentPod(cluster, kubectl, self.name, spec, self._nonce)
+        self._pod = AgentPod(cluster, kubectl, self.name, spec, secrets.token_hex(16))
 
     def ask(self, question: Question, progress: Progress) -> Answer:
-        # the bundle is made while kubectl makes the pod, and the pod is followed while the agent is already being tried:
-        # the kubelet reports a running container up to a second late
+        # the bundle is made while kubectl makes the pod
         packing = _Background(lambda: bundle.build(self._runtime))
+        asked = replace(question, runtime=self._runtime)
+        answer = self._adopted(packing, asked, progress) or self._created(packing, asked, progress)
+        self._pod.keep()
+        return answer
+
+    def _adopted(self, packing: _Background[bytes], asked: Question, progress: Progress) -> Answer | None:
+        """From an agent that an earlier command has kept; None where there is none, or it says nothing."""
+        if not self._pod.adopt():
+            return None
+        progress(f"using the agent that was kept on {self.name}")
+        try:
+            return self._try(packing.result(), asked, progress)
+        except conversation.Silent:
+            self._pod.forget()
+            return None
+
+    def _created(self, packing: _Background[bytes], asked: Question, progress: Progress) -> Answer:
+        """From a new one. It is tried while the pod is still being followed: a kubelet reports a second late that it runs."""
         self._pod.create(progress)
         starting = _Background(lambda: self._pod.wait(progress))
         packed = packing.result()
-        command = self._pod.exec_command(*boot("python3", packed))
-        asked = replace(question, runtime=self._runtime)
         starting.done(FIRST_TRY)
         while True:
             sure = starting.done(0)
             if sure:
                 starting.result()
             try:
-                return conversation.ask(command, packed, self._nonce, asked, self._timeout, lambda: self._heard(progress))
+                answer = self._try(packed, asked, progress)
+                if self._spec.keep:
+                    starting.done(self._spec.timeout)  # by then it is marked as one that may be adopted
+                return answer
             except conversation.Silent as silent:
                 if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:
-                    raise _silence(silent, self.name, self._timeout) from silent
+                    raise _silence(silent, self.name, self._spec.timeout) from silent
             starting.done(NEXT_TRY)
+
+    def _try(self, packed: bytes, asked: Question, progress: Progress) -> Answer:
+        command = self._pod.exec_command(*boot("python3", packed))
+        return conversation.ask(command, packed, self._pod.nonce, asked, self._spec.timeout, lambda: self._heard(progress))
 
     def _heard(self, progress: Progress) -> None:
         progress(f"reading the namespaces of {self.name}")

@@ -153,7 +153,7 @@ def _ask(
     try:
         outcomes = _in_threads(opened, lambda node: node.ask(questions[node.name], progress), reach.progress)
     finally:
-        reach.progress("removing the agent" if opened else "")
+        reach.progress("leaving the nodes" if opened else "")
         _close(opened)
     failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)]
     return {name: outcomes[name] for name in questions if isinstance(outcomes.get(name), Answer)}, failures  # type: ignore[misc]

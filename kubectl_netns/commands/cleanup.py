@@ -24,11 +24,11 @@ def cleanup(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")] = False,
 ) -> ExitStatus:
-    """Delete agent pods that were left over by clients which were killed or lost the network."""
+    """Delete agent pods that killed clients left over, and those that you kept with --keep."""
     cluster = connect(common.connection, min(common.seconds, common.request_seconds))
     namespace = None if everywhere else common.agent_namespace or common.namespace or cluster.home
     found = list(leftovers.find(cluster, namespace))
-    chosen = [one for one in found if one.ended or running]
+    chosen = [one for one in found if one.ended or one.mine or running]
     for one in chosen if not dry_run else []:
         leftovers.remove(cluster, one)
     rows = [[*_facts(one), _done(one in chosen, dry_run)] for one in found]

@@ -103,12 +103,23 @@ class Agents(Access):
     ] = None
     timeout: Annotated[str, _of_the_agent("--timeout", metavar="TIME", help="How long a node may take: 90, 90s or 2m.")] = "60s"
 
+    keep: Annotated[
+        str,
+        _of_the_agent(
+            "--keep", metavar="TIME", envvar="KUBECTL_NETNS_KEEP", help="Leave it for the next command on its node, for so long."
+        ),
+    ] = "0"
+
     @property
     def seconds(self) -> float:
         return duration(self.timeout)
 
+    @property
+    def kept(self) -> float:
+        return 0.0 if self.keep in ("", "0") else duration(self.keep)
+
     def spec(self, default_namespace: str) -> Spec:
-        return Spec(self.image, self.agent_namespace or default_namespace, self.seconds)
+        return Spec(self.image, self.agent_namespace or default_namespace, self.seconds, self.kept)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ WAITER = Path(waiter.__file__).read_text()
 
 
 def pod(phase: str = "Succeeded", **changes: Any) -> dict[str, Any]:
-    container = {"name": "netns-agent", "command": ["python3", "-c", WAITER, "cafe" * 8, "900"], **changes.pop("container", {})}
+    container = {"name": "netns-agent", "command": ["python3", "-c", WAITER, "cafe" * 8, "900", "30"], **changes.pop("container", {})}
     metadata = {"name": "node-debugger-a-x1y2z", "namespace": "default", "uid": "u", "creationTimestamp": "t", **changes}
     return {"metadata": metadata, "spec": {"nodeName": "a", "containers": [container]}, "status": {"phase": phase}}
 

@@ -14,11 +14,11 @@ from kubectl_netns.client import waiter
 TEXT = Path(waiter.__file__).read_text()
 
 
-def start(idle: float, lifetime: float) -> tuple[subprocess.Popen[bytes], str]:
+def start(idle: float, lifetime: float, first: float = 2) -> tuple[subprocess.Popen[bytes], str]:
     nonce = secrets.token_hex(8)
-    script = TEXT.replace("IDLE = 30.0", f"IDLE = {idle}")
+    script = TEXT.replace("FIRST = 30.0", f"FIRST = {first}")
     assert script != TEXT
-    return subprocess.Popen([sys.executable, "-c", script, nonce, str(lifetime)]), nonce
+    return subprocess.Popen([sys.executable, "-c", script, nonce, str(lifetime), str(idle)]), nonce
 
 
 def seconds(process: subprocess.Popen[bytes]) -> float:
@@ -33,7 +33,7 @@ def speak(nonce: str) -> None:
 
 
 def test_it_ends_when_nobody_speaks() -> None:
-    process, _ = start(0.5, 60)
+    process, _ = start(30, 60, first=0.5)
     assert 0.3 < seconds(process) < 5
 
 
@@ -48,7 +48,7 @@ def test_it_stays_while_somebody_speaks() -> None:
 
 
 def test_it_ends_at_its_time_in_any_case() -> None:
-    process, nonce = start(30, 1.5)
+    process, nonce = start(30, 1.5, first=30)
     time.sleep(0.7)
     speak(nonce)
     assert seconds(process) < 5

@@ -1,0 +1,74 @@
+"""`--keep`: the agent stays for the next command, for nobody else, and not for longer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster import pods
+from tests.cluster.pods import NAMESPACE, Workloads
+from tests.conftest import Outcome, netns
+
+
+@pytest.fixture
+def pod(workloads: Workloads, environment: dict[str, str]) -> Iterator[str]:
+    yield next(iter(workloads.names.values()))
+    netns("cleanup", "--running", environment=environment)
+    assert pods.agents(environment) == []
+
+
+def ask(environment: dict[str, str], name: str, *words: str, **more: str) -> Outcome:
+    answer = netns(name, "-n", NAMESPACE, "-o", "name", "-v", *words, environment={**environment, **more})
+    assert answer.status == 0, answer.err
+    return answer
+
+
+def agents(environment: dict[str, str]) -> list[Any]:
+    listed = pods.get(environment, "pods", "-A")["items"]
+    return [one for one in listed if one["spec"]["containers"][0]["name"] == "netns-agent" and one["status"]["phase"] == "Running"]
+
+
+def test_the_next_command_finds_it(environment: dict[str, str], pod: str) -> None:
+    first = ask(environment, pod, "--keep", "5m")
+    (kept,) = agents(environment)
+    assert kept["metadata"]["annotations"]["kubectl-netns/keep"] == "300"
+    second = ask(environment, pod)
+    third = ask(environment, pod, KUBECTL_NETNS_KEEP="5m")
+    assert first.out == second.out == third.out
+    assert "using the agent that was kept" not in first.err and "using the agent that was kept" in second.err
+    assert [one["metadata"]["uid"] for one in agents(environment)] == [kept["metadata"]["uid"]]
+    assert "deleted" in netns("cleanup", environment=environment).out and agents(environment) == []
+
+
+def test_it_ends_when_its_time_is_up(environment: dict[str, str], pod: str) -> None:
+    ask(environment, pod, "--keep", "3s")
+    deadline = time.monotonic() + 30
+    while agents(environment):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize("change", [{"kubectl-netns/version": "0.0.1"}, {"kubectl-netns/started-by": "somebody@else"}])
+def test_somebody_elses_or_another_versions_is_not_taken(environment: dict[str, str], pod: str, change: dict[str, str]) -> None:
+    ask(environment, pod, "--keep", "5m")
+    (kept,) = agents(environment)
+    for key, value in change.items():
+        pods.kubectl(environment, "annotate", "--overwrite", "pod", kept["metadata"]["name"], f"{key}={value}")
+    answer = ask(environment, pod)
+    assert "using the agent that was kept" not in answer.err
+    assert [one["metadata"]["uid"] for one in agents(environment)] == [kept["metadata"]["uid"]]
+
+
+def test_one_that_does_not_answer_any_more_is_replaced(environment: dict[str, str], pod: str, workloads: Workloads) -> None:
+    """Its pod is still listed as running, but nothing in it can be run."""
+    ask(environment, pod, "--keep", "5m")
+    (kept,) = agents(environment)
+    impostor = {**kept, "metadata": {key: kept["metadata"][key] for key in ("name", "namespace", "labels", "annotations")}}
+    assert impostor["metadata"]["name"] == kept["metadata"]["name"]
+    pods.kubectl(environment, "exec", kept["metadata"]["name"], "--", "python3", "-c",
+                 "import os; os.rename('/usr/bin/python3', '/usr/bin/gone')", check=False)  # fmt: skip
+    answer = ask(environment, pod)
+    assert "using the agent that was kept" in answer.err and "starting the agent" in answer.err
