@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_netns.client.agent_pod import explain_refusal, is_agent, stage_of, stage_reason
+from kubectl_netns.client.agent_pod import is_agent
+from kubectl_netns.client.diagnosis import explain_refusal, stage_of, stage_reason
 from kubectl_netns.errors import KubectlError, NetnsError, NodeError, RefusedError
 
 
