@@ -1,4 +1,4 @@
-"""What an agent pod's status means, and those who refuse to make one: the texts are kubelets', kubectl's and the plug-ins' own."""
+"""What an agent pod's status means, and those who refuse to make one; the texts are those of kubelets, kubectl and plug-ins."""
 
 from __future__ import annotations
 
