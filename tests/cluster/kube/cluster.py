@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import control_plane, images, kubernetes_build, network, packages, processes
 from .control_plane import kubeconfig
 from .node import Node, remove_cgroups
-from .places import DATA, IMAGES, STATE, Trouble
+from .places import CACHE, DATA, IMAGES, STATE, Trouble
 from .processes import run
 
 NODES = (Node("node-docker", "docker", 1), Node("node-containerd", "containerd", 2))
@@ -53,8 +57,31 @@ def build() -> None:
 
 
 def up() -> Cluster:
-    """Idempotent: what runs is left alone, what is missing is started, and both nodes are waited for."""
-    build()
+    """Idempotent: what runs is left alone, a kubelet that is missing is started, and both nodes are waited for.
+
+    What a crash, a reboot or the end of somebody's session has left is no cluster to go on with: pods of another time would
+    be listed in it. It is taken down first.
+    """
+    with _alone():
+        build()
+        if DATA.exists() and not all(processes.running(name) for name in _core()):
+            _down()
+        return _up()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One who starts or ends the cluster at a time; a second waits."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(CACHE, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _up() -> Cluster:
     for folder in (STATE, DATA):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
@@ -72,6 +99,11 @@ def up() -> Cluster:
 
 
 def down() -> None:
+    with _alone():
+        _down()
+
+
+def _down() -> None:
     """Also after a crash: everything is found by its record or by its name, and what is not there is passed over."""
     for node in NODES:
         node.down()
@@ -107,12 +139,17 @@ def ready(node: Node) -> bool:
 
 def pieces() -> list[tuple[str, bool]]:
     """Each piece, and whether it is healthy."""
-    names = ["etcd", "kube-apiserver", *(f"{node.name}-{part}" for node in NODES for part in ("init", "runtime", "kubelet"))]
+    names = [*_core(), *(f"{node.name}-kubelet" for node in NODES)]
     found = [(name, processes.running(name) is not None) for name in names]
     if all(healthy for _, healthy in found):
         found.append(("API server answers", control_plane.healthy()))
         found += [(f"{node.name} is Ready", ready(node)) for node in NODES]
     return found
+
+
+def _core() -> list[str]:
+    """The processes without which there is nothing to go on with."""
+    return ["etcd", "kube-apiserver", *(f"{node.name}-{part}" for node in NODES for part in ("init", "runtime"))]
 
 
 def ask_for_help() -> Trouble:
