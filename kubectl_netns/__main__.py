@@ -5,7 +5,8 @@ import signal
 
 def main() -> None:
     # until the first agent pod there is nothing to undo: a Ctrl-C during the imports ends us without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from . import cli
 
     cli.main()

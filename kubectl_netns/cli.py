@@ -7,13 +7,13 @@ are moved behind it, and a first word that is no verb is a pod's name: `arrange`
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
 
+from .commands import interrupts
 from .commands.cleanup import cleanup
 from .commands.console import Console
 from .commands.list import list_
@@ -81,9 +81,9 @@ def run(words: Sequence[str], console: Console) -> int:
     except NetnsError as error:
         console.error(error)
         return error.status
-    except (KeyboardInterrupt, typer.Abort):
-        console.error(Interrupted("interrupted"))
-        return ExitStatus.INTERRUPTED
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
+        console.error(interrupted := error if isinstance(error, Interrupted) else Interrupted("interrupted"))
+        return interrupted.status
     except BrokenPipeError:
         # the reader has gone; nothing that Python still flushes may complain of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -99,14 +99,13 @@ def run(words: Sequence[str], console: Console) -> int:
         return ExitStatus.FAILURE
 
 
-def interrupt(number: int, _frame: object) -> None:
-    """SIGTERM and SIGHUP end a command as Ctrl-C does: through its clean-up, and once only."""
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, signal.SIG_IGN)
-    raise Interrupted(f"interrupted by {signal.Signals(number).name}")
-
-
 def main() -> None:
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, interrupt)
-    sys.exit(run(sys.argv[1:], Console()))
+    interrupts.heed()
+    console = Console()
+    try:
+        status = run(sys.argv[1:], console)
+        interrupts.disregard()
+    except Interrupted as interrupted:
+        console.error(interrupted)
+        status = interrupted.status
+    sys.exit(status)

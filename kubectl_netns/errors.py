@@ -8,8 +8,9 @@
     ├── NodeError              6  the node, or this machine, cannot run the agent
     │   └── KubectlError          … because kubectl is missing, too old, or failed
     ├── ClusterError           1  the cluster cannot be reached, or there is no kubeconfig
-    ├── ProtocolError          1  the agent's words make no sense: they are not trusted
-    └── Interrupted          130  Ctrl-C, SIGTERM or SIGHUP
+    └── ProtocolError          1  the agent's words make no sense: they are not trusted
+    BaseException
+    └── Interrupted          130  Ctrl-C, SIGTERM or SIGHUP: nothing that catches errors on its way may take it for one
 
 `INCOMPLETE` (7) is no error: the answer was printed, with warnings on stderr.
 """
@@ -76,5 +77,10 @@ class ProtocolError(NetnsError):
     pass
 
 
-class Interrupted(NetnsError):
+class Interrupted(BaseException):
     status = ExitStatus.INTERRUPTED
+    hint = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from ..errors import NetnsError
+from ..errors import Interrupted, NetnsError
 from ..model import Warning
 from ..render.safe import safe
 
@@ -58,7 +58,7 @@ class Console:
     def warn(self, warning: Warning) -> None:
         self._say("warning: ", "33", warning.message)
 
-    def error(self, error: NetnsError) -> None:
+    def error(self, error: NetnsError | Interrupted) -> None:
         self._say("error: ", "31", error.message)
         if error.hint:
             self._say("hint: ", "36", error.hint)
