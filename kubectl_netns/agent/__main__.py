@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
-    def write(data: bytes) -> None:
+    def write(data: wire.Data) -> None:
         view = memoryview(data)
         while view:
             view = view[replies.write(view) :]

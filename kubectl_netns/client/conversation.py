@@ -122,7 +122,7 @@ class _Child:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def put(self, data: bytes) -> None:
+    def put(self, data: wire.Data) -> None:
         self._pending += data
 
     def take(self, count: int) -> bytes:
