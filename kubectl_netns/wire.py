@@ -106,7 +106,7 @@ class Reader:
 
 
 def encode(fact: Any) -> Data:
-    """A dataclass as JSON, its lists element by element: `json` holds a text twice while it makes it, and an answer may be large."""
+    """A dataclass as JSON, its lists element by element: `json` holds a text twice as it makes it, and an answer may be large."""
     text = bytearray(b"{")
     for name, value in vars(fact).items():
         text += b"%s%s:" % (b"," if len(text) > 1 else b"", _json(name))
