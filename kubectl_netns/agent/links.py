@@ -8,11 +8,13 @@ from __future__ import annotations
 import socket
 import struct
 from collections import defaultdict
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..model import Address, ExtendedStatistics, Interface, Statistics
 from .details import details
+from .fact import fact
 from .netlink import Netlink, attribute, attribute_list, attributes
 
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
@@ -52,6 +54,10 @@ PROTOCOLS = {1: "kernel_lo", 2: "kernel_ra", 3: "kernel_ll"}
 FOREVER = 0xFFFFFFFF
 PAIRED = ("veth", "netkit")
 AF_UNSPEC = 0
+ALL_ADDRESSES = IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0)
+# without IPv6's own statistics (RTEXT_FILTER_SKIP_STATS), which the kernel would add up over all processors
+IFLA_EXT_MASK, SKIP_STATS = 29, 8
+ALL_LINKS = IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0) + attribute(IFLA_EXT_MASK, NUMBER.pack(SKIP_STATS))
 
 
 def read_interfaces(netlink: Netlink, extended: bool = False) -> tuple[Interface, ...]:
@@ -60,20 +66,19 @@ def read_interfaces(netlink: Netlink, extended: bool = False) -> tuple[Interface
     `extended`: with all of the statistics, not only the first eight.
     """
     addresses: dict[int, list[Address]] = defaultdict(list)
-    for kind, payload in netlink.dump(RTM_GETADDR, IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0)):
+    for kind, payload in netlink.dump(RTM_GETADDR, ALL_ADDRESSES):
         if kind == RTM_NEWADDR:
             index, address = parse_address(payload)
             if address:
                 addresses[index].append(address)
-    dumped = netlink.dump(RTM_GETLINK, IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0))
+    dumped = netlink.dump(RTM_GETLINK, ALL_LINKS)
     links = [cut_link(payload) for kind, payload in dumped if kind == RTM_NEWLINK]
     names = {link.index: link.name for link in links}
     links.sort(key=lambda link: link.index)
     return tuple(interface(link, tuple(addresses.get(link.index, ())), names, extended) for link in links)
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """One RTM_NEWLINK cut into attributes; `name` and `index` apart, because other links are named by them."""
 
     index: int
@@ -109,7 +114,8 @@ def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str],
         # in another namespace only its index is known
         parent = names.get(link_index) if link_nsid is None else None
         parent = parent or f"if{link_index}"
-    return Interface(
+    return fact(
+        Interface,
         index=link.index,
         name=link.name,
         kind=kind,
@@ -162,7 +168,8 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
     lifetimes = found.get(IFA_CACHEINFO, b"")
     preferred, valid = CACHEINFO.unpack_from(lifetimes)[:2] if len(lifetimes) >= CACHEINFO.size else (FOREVER, FOREVER)
     protocol = found.get(IFA_PROTO, b"")
-    return index, Address(
+    return index, fact(
+        Address,
         family=FAMILIES[family],
         address=ip(local),
         prefix_length=prefix_length,

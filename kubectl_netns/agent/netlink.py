@@ -14,7 +14,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-NLMSG_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+NLMSG_HEADER = struct.Struct("=IHHII")  # 16 bytes: length, type, flags, sequence, port
 ATTRIBUTE = struct.Struct("=HH")  # length, type
 INTEGER = struct.Struct("=i")
 
@@ -95,33 +95,64 @@ class Netlink:
                     return found
 
 
-def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+def messages(data: bytes) -> list[tuple[int, int, int, bytes]]:
     """Cut one datagram into (type, flags, sequence, payload). Raises ValueError on a length that cannot be."""
-    offset = 0
-    while offset < len(data):
-        if len(data) - offset < NLMSG_HEADER.size:
+    found = []
+    offset, end = 0, len(data)
+    while offset < end:
+        if end - offset < 16:
             raise ValueError("netlink: a header was cut short")
         length, kind, flags, sequence, _ = NLMSG_HEADER.unpack_from(data, offset)
-        if not NLMSG_HEADER.size <= length <= len(data) - offset:
-            raise ValueError(f"netlink: a message of {length} bytes in {len(data) - offset}")
-        yield kind, flags, sequence, data[offset + NLMSG_HEADER.size : offset + length]
-        offset += (length + 3) & ~3
+        following = offset + length
+        if length < 16 or following > end:
+            raise ValueError(f"netlink: a message of {length} bytes in {end - offset}")
+        found.append((kind, flags, sequence, data[offset + 16 : following]))
+        offset = following + 3 & ~3
+    return found
 
 
 def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
     """Attributes from `offset` on, by type without flag bits; of a repeated one the last. Raises ValueError when malformed.
 
-    This loop is where an agent on a big node spends its time, so it is written out and not made from `attribute_list`.
+    This is where an agent on a big node spends its time. Links, and addresses, mostly have the same attributes of the same sizes
+    one after the other, so a layout that fitted is tried first: it cuts all of them at once, and says itself whether it fits.
     """
+    layout = _layouts.get((len(data) - offset, data[offset : offset + 4]))
+    if layout is not None:
+        cut, headers, kinds = layout
+        fields = cut.unpack_from(data, offset)
+        if fields[::2] == headers:
+            return dict(zip(kinds, fields[1::2]))
+    return _attributes(data, offset)
+
+
+Layout = tuple[struct.Struct, tuple[bytes, ...], tuple[int, ...]]
+"""What cuts a run of attributes into headers and values, the headers that it must find, and their types without flag bits."""
+
+_layouts: dict[tuple[int, bytes], Layout] = {}
+"""By the run's length and its first header."""
+
+MAX_LAYOUTS = 256
+
+
+def _attributes(data: bytes, offset: int) -> dict[int, bytes]:
+    """One by one; the layout is remembered for the next of this length."""
     found: dict[int, bytes] = {}
-    end, header = len(data), ATTRIBUTE.unpack_from
+    begin, end, form = offset, len(data), "="
+    headers: list[bytes] = []
+    kinds: list[int] = []
     while offset + 4 <= end:
-        length, kind = header(data, offset)
+        length, kind = ATTRIBUTE.unpack_from(data, offset)
         following = offset + length
         if length < 4 or following > end:
             raise ValueError(f"netlink: an attribute of {length} bytes in {end - offset}")
         found[kind & NLA_TYPE_MASK] = data[offset + 4 : following]
+        headers.append(data[offset : offset + 4])
+        kinds.append(kind & NLA_TYPE_MASK)
         offset = following + 3 & ~3
+        form += f"4s{length - 4}s{min(offset, end) - following}x"
+    if headers and len(_layouts) < MAX_LAYOUTS:
+        _layouts[end - begin, headers[0]] = struct.Struct(form), tuple(headers), tuple(kinds)
     return found
 
 

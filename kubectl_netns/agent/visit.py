@@ -36,7 +36,7 @@ class Visit:
 
 def with_wireguard(interfaces: tuple[Interface, ...]) -> tuple[Interface, ...]:
     """The interfaces of the thread's namespace, WireGuard's with their peers; what the kernel does not tell stays unknown."""
-    if not any(interface.kind == WIREGUARD for interface in interfaces):
+    if WIREGUARD not in [interface.kind for interface in interfaces]:
         return interfaces
     from . import wireguard
 
@@ -71,7 +71,7 @@ class Visitor:
             with Netlink() as netlink:
                 interfaces = self._interfaces(netlink)
                 inside = contents.read(netlink, interfaces, self._show)
-                linked = any(interface.link_nsid is not None for interface in interfaces)
+                linked = [one for one in interfaces if one.link_nsid is not None]
                 host_nsid = nsid_of(netlink, self._host) if linked else None
             return Visit(key_of(descriptor), interfaces, nsid_of(self._netlink, descriptor), host_nsid, inside)
 
