@@ -8,9 +8,8 @@ from __future__ import annotations
 import socket
 import struct
 from collections import defaultdict
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import NamedTuple
 
 from ..model import Address, ExtendedStatistics, Interface, Statistics
 from .details import details
@@ -78,7 +77,8 @@ def read_interfaces(netlink: Netlink, extended: bool = False) -> tuple[Interface
     return tuple(interface(link, tuple(addresses.get(link.index, ())), names, extended) for link in links)
 
 
-class Link(NamedTuple):
+@dataclass(frozen=True)
+class Link:
     """One RTM_NEWLINK cut into attributes; `name` and `index` apart, because other links are named by them."""
 
     index: int
@@ -94,7 +94,8 @@ def cut_link(payload: bytes) -> Link:
         raise ValueError("netlink: a link message was cut short")
     _, arp_type, index, flags, _ = IFINFOMSG.unpack_from(payload)
     found = attributes(payload, IFINFOMSG.size)
-    return Link(index, text(found.get(IFLA_IFNAME)) or f"if{index}", arp_type, flags, found)
+    name = text(found.get(IFLA_IFNAME)) or f"if{index}"
+    return fact(Link, index=index, name=name, arp_type=arp_type, flags=flags, found=found)
 
 
 def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str], extended: bool = False) -> Interface:
