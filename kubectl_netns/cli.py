@@ -81,8 +81,8 @@ def run(words: Sequence[str], console: Console) -> int:
     except NetnsError as error:
         console.error(error)
         return error.status
-    except (KeyboardInterrupt, typer.Abort):
-        console.error(Interrupted("interrupted"))
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
+        console.error(NetnsError(str(error) or "interrupted"))
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # the reader has gone; nothing that Python still flushes may complain of it

@@ -8,8 +8,8 @@
     ├── NodeError              6  the node, or this machine, cannot run the agent
     │   └── KubectlError          … because kubectl is missing, too old, or failed
     ├── ClusterError           1  the cluster cannot be reached, or there is no kubeconfig
-    ├── ProtocolError          1  the agent's words make no sense: they are not trusted
-    └── Interrupted          130  Ctrl-C, SIGTERM or SIGHUP
+    └── ProtocolError          1  the agent's words make no sense: they are not trusted
+    Interrupted            130  Ctrl-C, SIGTERM or SIGHUP: no failure of one thing, after which the next could be tried
 
 `INCOMPLETE` (7) is no error: the answer was printed, with warnings on stderr.
 """
@@ -76,5 +76,7 @@ class ProtocolError(NetnsError):
     pass
 
 
-class Interrupted(NetnsError):
+class Interrupted(BaseException):
+    """No NetnsError: whoever goes on after the failure of one pod or node must not go on after this."""
+
     status = ExitStatus.INTERRUPTED

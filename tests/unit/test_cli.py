@@ -59,7 +59,7 @@ def failing(error: BaseException) -> Callable[..., ExitStatus]:
 TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NetnsError)]
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
-    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "Interrupted": 130,
+    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1,
 }  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 @pytest.mark.parametrize(("error", "status", "said"), [
     (KeyboardInterrupt(), 130, ""),
+    (errors.Interrupted("interrupted by SIGHUP"), 130, "error: interrupted by SIGHUP\n"),
     (RuntimeError("oops"), 1, "RuntimeError: oops"),
     (typer.Exit(3), 3, ""),
 ])  # fmt: skip

@@ -13,7 +13,7 @@ from kubectl_netns.client import survey
 from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
-from kubectl_netns.errors import NetnsError, NodeError, NoNamespaceError, NotFoundError
+from kubectl_netns.errors import Interrupted, NetnsError, NodeError, NoNamespaceError, NotFoundError
 from kubectl_netns.model import Answer, Pod, Question, Warning
 from tests.unit.facts import CONTAINERD, DOCKER, HOST
 
@@ -110,6 +110,23 @@ def test_whatever_happens_every_agent_is_closed(monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(type(error)):
         survey.pods(stage.reach, ["x", "y"], None)
     assert all(node.closed for node in stage.nodes.values())
+
+
+@pytest.mark.parametrize("request_", ["pod", "node", "lease_age"])
+def test_an_interrupt_is_not_taken_for_one_pods_failure(monkeypatch: pytest.MonkeyPatch, request_: str) -> None:
+    """The signal comes while the main thread waits for the API server: no other word is tried, no agent made."""
+    stage = Stage(monkeypatch, {"a": answer(item("x")), "b": answer(item("y"))}, {"x": "a", "y": "b"})
+    asked: list[str] = []
+
+    def interrupted(*words: str) -> None:
+        asked.append(words[-1])
+        raise Interrupted("interrupted by SIGINT")
+
+    monkeypatch.setattr(stage.reach.cluster, request_, interrupted)
+    with pytest.raises(Interrupted):
+        survey.pods(stage.reach, ["x", "y"], None)
+    assert len(asked) == 1
+    assert not any(node.asked for node in stage.nodes.values())
 
 
 def test_an_agent_that_cannot_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
