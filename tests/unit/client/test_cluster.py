@@ -118,7 +118,9 @@ def test_a_watch_is_read_line_by_line_however_it_is_cut(server: Server) -> None:
     lines = b"".join(json.dumps({"type": kind, "object": {"n": n}}).encode() + b"\n"
                      for n, kind in enumerate(("ADDED", "BOOKMARK", "MODIFIED", "DELETED", "ERROR")))  # fmt: skip
     server.answers = [(200, [lines[:5], lines[5:41], lines[41:42], lines[42:]])]
-    assert [pod["n"] for pod in server.cluster().watch_pod("shop", "web", 3.0)] == [0, 2, 3]
+    seen = list(server.cluster().watch_pod("shop", "web", 3.0))
+    assert [pod["n"] for pod in seen] == [0, 2, 3]
+    assert [bool(pod.get("metadata", {}).get("deletionTimestamp")) for pod in seen] == [False, False, True]
     assert "watch=1" in server.asked[0][1] and "timeoutSeconds=3" in server.asked[0][1]
 
 
