@@ -136,7 +136,12 @@ def test_interrupted_while_kubectl_makes_it_the_one_with_our_nonce_is_deleted(ma
     debugger = {**foreign, "spec": {"containers": [{"name": "debugger", "command": [NONCE]}]}}
     api = Api(listed=[foreign, debugger, pod(uid="ours")])
     one = make(api, "sleep 0.7")
-    worker = threading.Thread(target=lambda: pytest.raises(KubectlError, one.create, quiet))
+
+    def create() -> None:
+        with pytest.raises(KubectlError):
+            one.create(quiet)
+
+    worker = threading.Thread(target=create)
     worker.start()
     time.sleep(0.3)
     begun = time.monotonic()

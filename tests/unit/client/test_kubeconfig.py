@@ -83,7 +83,7 @@ EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "inter
 def test_a_credential_plug_in_that_fails_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str], script: str) -> None:
     """The package logs it and goes on as nobody: the API server would then say something else."""
     (tmp_path / "k").write_text(json.dumps(config("a", current="a", user={"exec": {**EXEC, "args": ["-c", script]}})))
-    with pytest.raises(ClusterError, match="credentials cannot be had: .*exec"):
+    with pytest.raises(ClusterError, match=r"credentials cannot be had: .*exec"):
         kubeconfig.connect(Connection(kubeconfig=str(tmp_path / "k")), 5)
     assert capfd.readouterr().err == ""
 
