@@ -6,6 +6,7 @@ are moved behind it, and a first word that is no verb is a pod's name: `arrange`
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -107,6 +108,8 @@ def interrupt(number: int, _frame: object) -> None:
 
 
 def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no arrows gets the answer all the same
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, interrupt)
     sys.exit(run(sys.argv[1:], Console()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -132,3 +133,9 @@ def test_a_reader_that_goes_away_is_no_failure() -> None:
     command = f"{sys.executable} -m kubectl_netns --help | head -n 1; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_terminal_without_arrows_gets_the_answer() -> None:
+    program = "import sys; from kubectl_netns import cli; cli.run = lambda words, console: console.answer('eth0→veth1'); cli.main()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": os.getcwd()})
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"eth0\\u2192veth1\n", b"")
