@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kubectl_netns.agent import holders
 from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.place import HERE
 from kubectl_netns.agent.runtimes.base import Holder
@@ -207,6 +209,31 @@ def test_namespaces_that_come_and_go_are_no_failure(world: World) -> None:
     finally:
         ended.set()
         worker.join()
+
+
+def test_a_process_that_ends_while_others_live_on_in_its_namespace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at /proc and the visit: the namespace is not gone with the way into it that was noted."""
+    first = world.start("unshare", "--net", "sleep", "60")
+    way = Path(f"/proc/{first.pid}/ns/net")
+    deadline = time.monotonic() + 5
+    while way.stat().st_ino == os.stat("/proc/self/ns/net").st_ino and time.monotonic() < deadline:
+        time.sleep(0.05)
+    inode = way.stat().st_ino
+    second = world.start("nsenter", f"--net={way}", "sleep", "60")
+    while os.stat(f"/proc/{second.pid}/ns/net").st_ino != inode and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert first.pid < second.pid
+    find = holders.find
+
+    def found_then_ended(*words: Any) -> Any:
+        looked = find(*words)
+        first.kill()
+        first.wait()
+        return looked
+
+    monkeypatch.setattr(holders, "find", found_then_ended)
+    (one,) = found(inode)
+    assert (one.process and one.process.pid, one.namespace.path) == (second.pid, f"/proc/{second.pid}/ns/net")
 
 
 def test_a_namespace_of_another_user_namespace(world: World) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from kubectl_netns.agent import crosscheck, holders, names
-from kubectl_netns.agent.discover import ask, host_namespace
+from kubectl_netns.agent.discover import host_namespace
 from kubectl_netns.agent.enter import Key
 from kubectl_netns.agent.holders import Found
 from kubectl_netns.agent.ownership import attach, inferred, others, rank, role, select, strangers, verdict
 from kubectl_netns.agent.place import Place
+from kubectl_netns.agent.runtimes import asking
+from kubectl_netns.agent.runtimes.asking import ask
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
 from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Pod, Question, Sandbox, Warning
 
@@ -162,7 +166,7 @@ TOLD = Warning("runtime-unavailable", "CRI at /s: timed out")
         (RuntimeUnavailable("CRI at /s: timed out"), None, [TOLD]),
         (RuntimeUnavailable("CRI at /s: timed out"), "containerd", [TOLD]),
         (NotSpoken("CRI at /s: timed out"), None, []),
-        (NotSpoken("CRI at /s: timed out"), "containerd", [TOLD]),
+        (NotSpoken("CRI at /s: timed out"), "containerd", []),
         ([], "containerd", []),
     ],
 )
@@ -174,6 +178,39 @@ def test_a_silent_runtime_does_not_spoil_the_others(
     assert [one.sandbox.pid for one in ask(runtimes, Question((WEB,), runtime), told)] == [1, 2]
     assert told == warnings
     assert [one.asked for one in runtimes if isinstance(one, Stub)] == [[(WEB,)]] * 3
+
+
+def test_where_none_speaks_cri_it_is_told() -> None:
+    told: list[Warning] = []
+    runtimes: list[Runtime] = [Stub(NotSpoken("CRI at /s: timed out")), Stub(RuntimeUnavailable("CRI at /t: refused"))]
+    assert ask(runtimes, Question((WEB,), "containerd"), told) == []
+    assert {one.message for one in told} == {"CRI at /s: timed out", "CRI at /t: refused"}
+
+
+def test_a_runtime_that_never_comes_to_an_end_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that sends a byte every second, which no limit on a single read ends."""
+    monkeypatch.setattr(asking, "PATIENCE", 0.3)
+    ended = threading.Event()
+
+    class Endless(Stub):
+        def holders(self, pods: tuple[Pod, ...] | None) -> list[Holder]:
+            ended.wait(30)
+            return []
+
+    told: list[Warning] = []
+    begun = time.monotonic()
+    assert [one.sandbox.pid for one in ask([Endless([]), Stub([holder(2)])], Question(), told)] == [2]
+    assert time.monotonic() - begun < 5 and [one.code for one in told] == ["runtime-unavailable"]
+    ended.set()
+
+
+def test_a_bug_in_a_runtime_is_not_hidden() -> None:
+    class Broken(Stub):
+        def holders(self, pods: tuple[Pod, ...] | None) -> list[Holder]:
+            raise AttributeError("a bug")
+
+    with pytest.raises(AttributeError):
+        ask([Broken([])], Question(), [])
 
 
 @pytest.mark.parametrize(
