@@ -111,6 +111,8 @@ ATTACHED = {  # holder → whose namespace, path afterwards, warnings
     "path-stale-pid-live": (holder(41, "/run/netns/stale"), "a", "/run/netns/a", [MISMATCH]),
     "path-gone-pid-live": (holder(41, "/run/netns/gone"), "a", "/run/netns/a", [MISMATCH]),
     "path-of-another-namespace": (holder(41, "/run/netns/b"), "a", "/run/netns/a", [MISMATCH]),
+    "pid-of-another-container-now": (holder(41, "/run/netns/b", id="9" * 64), "b", "/run/netns/b", []),
+    "pid-of-another-container-now-and-no-path": (holder(41, id="9" * 64), None, None, []),
     "path-stale": (holder(None, "/run/netns/stale"), None, None, []),
     "path-gone": (holder(None, "/run/netns/gone"), None, None, []),
     "pid-gone": (holder(999), None, None, []),
