@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kubectl_netns.agent import netlink
+from kubectl_netns.agent.visit import Visit, Visitor
 from tests.node.worlds import World, ip_json, item, read, sh
 
 
@@ -150,3 +151,20 @@ def test_only_the_main_tables_route_names_the_interface(world: World, monkeypatc
         sh("ip", "route", "add", f"198.18.77.{number}/32", "dev", outside, *table)
     routes = {name: by_name(item(world.inode(name)))["eth0"]["peer"]["routes"] for name in "ab"}
     assert routes == {"a": ["198.18.77.1"], "b": []}
+
+
+def test_a_pod_that_starts_after_the_host_was_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its veth is not among the host's links yet; they are read once more before it is called unconfirmed."""
+    world.add("a")
+    host = Visitor.host
+    made: list[str] = []
+
+    def late(visitor: Visitor) -> Visit:
+        looked = host(visitor)
+        if not made:
+            made.append(world.veth_to_host("a"))
+        return looked
+
+    monkeypatch.setattr(Visitor, "host", late)
+    peer = by_name(item(world.inode("a")))["eth0"]["peer"]
+    assert (peer["name"], peer["onHost"]) == (made[0], True)

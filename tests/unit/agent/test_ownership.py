@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -363,6 +363,14 @@ def test_names_live_linked_and_stale(node: Node) -> None:
     }
 
 
+def test_a_name_that_only_a_daemon_sees_mounted_is_not_stale(node: Node) -> None:
+    """dockerd in mounts of its own: the node's file is a plain one, on another device than namespaces are, and so is a link's target."""
+    (node.base / "root/run/netns/alias").symlink_to("/run/netns/b")
+    found = find(node)
+    found[node.key("b")].mounts = ["/proc/77/root/run/netns/b"]
+    assert {one.path for one in names.read(node.place, found, device=0)} == {"/run/netns/host", "/run/netns/stale"}
+
+
 def test_a_link_loop_is_a_stale_name(node: Node) -> None:
     (node.base / "root/run/netns/x").symlink_to("y")
     (node.base / "root/run/netns/y").symlink_to("x")
@@ -391,8 +399,11 @@ A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
         (namespace(1, "pod", interface(A, "10.0.0.1")), namespace(2, "named", interface(A, "10.0.0.1")), []),
         (namespace(1, "pod", interface(A, kind="ipvlan")), namespace(2, "host", interface(A)), []),
         (namespace(1, "pod", interface(A, "10.0.0.1"), interface(A, "10.0.0.1")), namespace(2, "pod"), []),
+        (namespace(1, "pod", interface("00:00:00:00:00:00")), namespace(2, "pod", interface("00:00:00:00:00:00")), []),
+        (namespace(1, "pod", replace(interface(A), master="bond0")), namespace(2, "pod", interface(A)), []),
+        (namespace(1, "pod", interface(A, "fe80::1")), namespace(2, "pod", interface(B, "fe80::1")), []),
     ],
-    ids=["none", "address", "mac", "a test's namespace", "ipvlan shares it", "twice in one namespace"],
+    ids=["none", "address", "mac", "a test's namespace", "ipvlan shares it", "twice in one namespace", "no mac", "a bond's port", "link-local"],
 )
 def test_duplicates_on_a_node(one: NetworkNamespace, other: NetworkNamespace, codes: list[str]) -> None:
     checked = crosscheck.duplicates([one, other])
