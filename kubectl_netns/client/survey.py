@@ -163,12 +163,17 @@ def _ask(
             opened[name].close()
         return answer
 
+    def leave() -> list[NetnsError]:
+        reach.progress("leaving the nodes" if opened else "")
+        return _close(list(opened.values()))
+
     try:
         outcomes = _each(opened, asked, reach.progress, "nodes have answered")
-    finally:
-        reach.progress("leaving the nodes" if opened else "")
-        _close(list(opened.values()))
-    failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)]
+    except BaseException as error:
+        for left in leave():
+            raise left from error
+        raise
+    failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)] + leave()
     return {name: answer for name in opened if not isinstance(answer := outcomes[name], NetnsError)}, failures
 
 
@@ -209,8 +214,8 @@ def _each(
     return outcomes
 
 
-def _close(opened: list[Node]) -> None:
-    """All at once: on many nodes, deleting one after another would take long."""
+def _close(opened: list[Node]) -> list[NetnsError]:
+    """All at once: on many nodes, deleting one after another would take long. Gives what could not be deleted."""
     failures: queue.Queue[NetnsError | None] = queue.Queue()
 
     def close(node: Node) -> None:
@@ -218,10 +223,9 @@ def _close(opened: list[Node]) -> None:
             node.close()
             failures.put(None)
         except NetnsError as error:
-            failures.put(NetnsError(f"the agent pod on {node.name} could not be deleted: {error.message}", "it ends by itself"))
+            message = f"the agent pod on {node.name} could not be deleted: {error.message}"
+            failures.put(type(error)(message, "it ends by itself within a minute; then `kubectl netns cleanup` deletes it"))
 
     for node in opened:
         threading.Thread(target=close, args=(node,)).start()
-    failed = [error for error in [failures.get() for _ in opened] if error]
-    if failed:
-        raise failed[0]
+    return [error for error in [failures.get() for _ in opened] if error]

@@ -23,6 +23,10 @@ def api_pod(name: str, node: str, ip: str = "10.244.2.14") -> dict[str, Any]:
             "status": {"phase": "Running", "podIP": ip}}  # fmt: skip
 
 
+LABELS = {"by-label": {"kubernetes.io/os": "windows"}, "virtual": {"type": "virtual-kubelet"},
+          "fargate": {"eks.amazonaws.com/compute-type": "fargate"}}  # fmt: skip
+
+
 @dataclass
 class Api:
     """An API server with pods and nodes by name."""
@@ -49,7 +53,8 @@ class Api:
         if name == "none":
             raise NotFoundError("no node none")
         conditions = [{"type": "Ready", "status": "False" if name == "sick" else "True"}]
-        return {"metadata": {"name": name}, "status": {"nodeInfo": {"containerRuntimeVersion": "x://1"}, "conditions": conditions}}
+        info = {"containerRuntimeVersion": "x://1", **({"operatingSystem": "windows"} if name == "windows" else {})}
+        return {"metadata": {"name": name, "labels": LABELS.get(name)}, "status": {"nodeInfo": info, "conditions": conditions}}
 
 
 @dataclass
@@ -129,15 +134,24 @@ def test_an_interrupt_is_not_taken_for_one_pods_failure(monkeypatch: pytest.Monk
     assert not any(node.asked for node in stage.nodes.values())
 
 
-def test_an_agent_that_cannot_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, {"a": answer(item("x"))}, {"x": "a"})
+@pytest.mark.parametrize("says", [answer(item("x")), KeyboardInterrupt()], ids=["answered", "interrupted"])
+def test_an_agent_that_cannot_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch, says: Answer | BaseException) -> None:
+    """Beside the answer, which is good; and also after a Ctrl-C."""
+    stage = Stage(monkeypatch, {"a": says}, {"x": "a"})
 
     def fail() -> None:
-        raise NetnsError("forbidden")
+        raise RefusedError("forbidden")
 
     monkeypatch.setattr(stage.nodes["a"], "close", fail)
-    with pytest.raises(NetnsError, match="could not be deleted: forbidden"):
-        survey.pods(stage.reach, ["x"], None)
+    if isinstance(says, Answer):
+        report = survey.pods(stage.reach, ["x"], None)
+        assert len(report.items) == 1
+        (error,) = report.errors
+    else:
+        with pytest.raises(RefusedError) as caught:
+            survey.pods(stage.reach, ["x"], None)
+        error = caught.value
+    assert "could not be deleted: forbidden" in error.message and "cleanup" in (error.hint or "")
 
 
 def test_a_pod_that_the_node_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,14 +165,29 @@ def test_a_nodes_pods_get_the_api_servers_facts(monkeypatch: pytest.MonkeyPatch)
     report = survey.nodes(stage.reach, ["a"])
     assert [one.node for one in report.items] == ["a"] * 3
     assert [one.pod and one.pod.ips for one in report.items] == [None, ("10.244.2.14",), ()]
+
+
+def test_the_host_is_nobodys_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for a node, its own namespace stays its own, also where a pod with the host's network is in it."""
+    shared = replace(HOST, pod=Pod("shop", "x", "uid-x", (), True))
+    report = survey.nodes(Stage(monkeypatch, {"a": answer(shared)}, {"x": "a"}).reach, ["a"])
+    assert [(one.role, one.pod and one.pod.ips, one.warnings) for one in report.items] == [("host", (), ())]
+
+
+def test_the_rest_of_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(HOST, item("x"), item("stranger", DOCKER), warnings=(Warning("w", "careful"),))}, {"x": "a"})
+    report = survey.nodes(stage.reach, ["a"])
     assert report.warnings == (Warning("w", "a: careful"),)
 
 
-@pytest.mark.parametrize("name", ["none", "sick", "silent"])
-def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(("name", "said"), [
+    ("none", "no node none"), ("sick", "is not ready"), ("silent", "lease"), ("windows", "runs windows"), ("by-label", "Linux's"),
+    ("virtual", "is virtual"), ("fargate", "is virtual"),
+])  # fmt: skip
+def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
     stage = Stage(monkeypatch, {name: answer(), "a": answer(HOST)}, {})
     report = survey.nodes(stage.reach, [name, "a"])
-    assert len(report.errors) == 1 and len(report.items) == 1
+    assert len(report.errors) == 1 and len(report.items) == 1 and said in report.errors[0].message
     assert stage.nodes[name].asked == [] and stage.nodes[name].closed == 0
 
 
