@@ -34,8 +34,8 @@ LONG = "60"
 class Client:
     """Speaks to an agent that works for `seconds`."""
 
-    def __init__(self, seconds: str) -> None:
-        self.nonce = secrets.token_hex(8)
+    def __init__(self, seconds: str, nonce: str = "") -> None:
+        self.nonce = nonce or secrets.token_hex(8)
         self.agent = subprocess.Popen([sys.executable, "-c", AGENT, seconds], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.agent.stdin and self.agent.stdout
         self.writer = wire.Writer(self.agent.stdin.write)
@@ -85,6 +85,17 @@ def test_pings_keep_it_and_the_waiter_hears_of_each() -> None:
             client.send(wire.Kind.PING)
             assert waiter.recv(9) == b"+"
     assert [client.reader.receive()[0] for _ in range(2)] == [wire.Kind.ANSWER, wire.Kind.END]
+    assert client.agent.wait(5) == 0
+
+
+def test_the_waiter_hears_of_it_before_the_first_ping() -> None:
+    """A waiter's patience is short until the first sign, and a survey may be over before the first ping."""
+    nonce = secrets.token_hex(8)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waiter:
+        waiter.bind(f"\0kubectl-netns-{nonce}")
+        waiter.settimeout(5)
+        client = Client("0", nonce)
+        assert waiter.recv(9) == b"+"
     assert client.agent.wait(5) == 0
 
 
