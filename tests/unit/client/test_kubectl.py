@@ -17,7 +17,14 @@ def test_its_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     program = tmp_path / "kubectl"
     program.write_text('#!/bin/sh\necho "$LC_ALL $KUBECTL_DEBUG_CUSTOM_PROFILE $(readlink /proc/$$/fd/0) $(cut -d" " -f6 /proc/$$/stat) $$ $*"\n')
     program.chmod(0o755)
-    stdout, stderr = Kubectl(str(program), Connection(context="c")).start("get", "x").communicate(timeout=20)
+    ours, (terminal, end) = os.dup(0), os.pipe()
+    os.dup2(terminal, 0)
+    try:
+        stdout, stderr = Kubectl(str(program), Connection(context="c")).start("get", "x").communicate(timeout=20)
+    finally:
+        os.dup2(ours, 0)
+        for one in (ours, terminal, end):
+            os.close(one)
     language, custom, stdin, session, pid, *words = stdout.split()
     assert (language, custom, stdin, stderr) == ("C", "true", "/dev/null", "")
     assert session == pid != str(os.getsid(0)) and words == ["--context=c", "get", "x"]
