@@ -6,6 +6,7 @@ are moved behind it, and a first word that is no verb is a pod's name: `arrange`
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -100,6 +101,8 @@ def run(words: Sequence[str], console: Console) -> int:
 
 
 def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no arrows gets the answer all the same
     interrupts.heed()
     console = Console()
     try:

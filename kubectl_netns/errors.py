@@ -78,6 +78,8 @@ class ProtocolError(NetnsError):
 
 
 class Interrupted(BaseException):
+    """No NetnsError: whoever goes on after the failure of one pod or node must not go on after this."""
+
     status = ExitStatus.INTERRUPTED
     hint = None
 

@@ -18,7 +18,8 @@ from .enter import Key, in_own_thread
 from .holders import Found
 from .place import Place
 from .runtimes import sockets
-from .runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
+from .runtimes.asking import ask
+from .runtimes.base import Holder, Runtime
 from .visit import Visit, Visitor, is_gone, visit_all
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
@@ -53,19 +54,6 @@ def _survey(place: Place, question: Question, runtimes: list[Runtime] | None) ->
     return Answer(platform(), tuple(items), tuple(warnings)), lost
 
 
-def ask(runtimes: Iterable[Runtime], question: Question, warnings: list[Warning]) -> list[Holder]:
-    told: list[Holder] = []
-    for runtime in runtimes:
-        try:
-            told += runtime.holders(question.pods)
-        except RuntimeUnavailable as error:
-            told += error.partial
-            # a machine that was not said to run a CRI may well have a containerd without one
-            if question.runtime or not isinstance(error, NotSpoken):
-                warnings.append(Warning("runtime-unavailable", str(error)))
-    return told
-
-
 class _Surveyor:
     """One survey, in the thread that may switch namespaces. `complete`: every runtime of the node gave its answer."""
 
@@ -89,7 +77,7 @@ class _Surveyor:
             if self._question.pods is not None:
                 found = ownership.select(self._place, found, self._question.pods)
             ways = {key: one.way for key, one in found.items() if key != host.key}
-            visits = self._visits(visitor, ways)
+            visits = self._visits(visitor, found, ways)
             if _points_to_unknown(host, visits.values()):
                 host = visitor.host()  # a pod that started since the host's links were read has its end there by now
             numbers = visitor.unknown_numbers(visit.nsid for visit in visits.values()) if self._everything else []
@@ -108,10 +96,18 @@ class _Surveyor:
             return _best(described)
         return [*crosscheck.duplicates(described), *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)]
 
-    def _visits(self, visitor: Visitor, ways: dict[Key, str]) -> dict[Key, Visit]:
-        """What could be visited, and is what it was taken for. What is there but cannot be read is told."""
+    def _visits(self, visitor: Visitor, found: dict[Key, Found], ways: dict[Key, str]) -> dict[Key, Visit]:
+        """What could be visited, and is what it was taken for. What is there but cannot be read is told.
+
+        The process whose namespace it was may have ended, and others in it live on: then their ways are tried.
+        """
         visits: dict[Key, Visit] = {}
         for key, outcome in zip(ways, visit_all(visitor, ways.values())):
+            for path, way in found[key].other_ways(self._place) if _missed(key, outcome) else ():
+                (outcome,) = visit_all(visitor, [way])
+                if not _missed(key, outcome):
+                    found[key].path, ways[key] = path, way
+                    break
             if isinstance(outcome, Visit):
                 if outcome.key == key:
                     visits[key] = outcome
@@ -186,6 +182,10 @@ def host_namespace(place: Place, warnings: list[Warning]) -> str:
     message = "PID 1's namespace may not be read: the one that this process runs in is taken for the host's"
     warnings.append(Warning("host-assumed", message))
     return os.path.join(place.proc, "self", "ns", "net")
+
+
+def _missed(key: Key, outcome: Visit | Exception) -> bool:
+    return outcome.key != key if isinstance(outcome, Visit) else is_gone(outcome)
 
 
 def _points_to_unknown(host: Visit, visits: Iterable[Visit]) -> bool:

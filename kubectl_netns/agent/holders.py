@@ -25,6 +25,7 @@ from .runtimes.base import Holder
 PIDFD_GETFD = 438  # the same number on every architecture
 SIOCGSKNS = 0x894C
 
+TRIED = 8
 T = TypeVar("T")
 
 
@@ -52,6 +53,12 @@ class Found:
         words = ("process", self.pids), ("thread", self.threads), ("mount", self.mounts), ("descriptor", self.descriptors), (
             "socket", self.sockets)  # fmt: skip
         return tuple(word for word, held in words if held)
+
+    def other_ways(self, place: Place) -> Iterator[tuple[str, str]]:
+        """(path, way) besides its own, for when that is gone; a few only. Processes that are not in it any more are forgotten."""
+        self.pids = [pid for pid in self.pids if key_at(place.process(pid, "ns", "net")) == self.key]
+        yield from ((f"/proc/{pid}/ns/net", place.process(pid, "ns", "net")) for pid in self.pids[:TRIED])
+        yield from ((path, place.file(path)) for path in self.mounts[:TRIED])
 
 
 def find(place: Place, device: int, thorough: bool, stack: ExitStack) -> dict[Key, Found]:

@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 NLMSG_HEADER = struct.Struct("=IHHII")  # 16 bytes: length, type, flags, sequence, port
 ATTRIBUTE = struct.Struct("=HH")  # length, type
@@ -45,8 +46,9 @@ class Netlink:
         self._sequence = 0
 
     def be_strict(self) -> None:
-        """Have every part of a dump's request heeded or refused; without, a filter may be passed over in silence (Linux 4.20)."""
-        self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+        """Have every part of a dump's request heeded or refused; before Linux 4.20 a filter is passed over in silence."""
+        with suppress(OSError):
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
 
     def __enter__(self) -> Netlink:
         return self

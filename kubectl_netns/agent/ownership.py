@@ -28,6 +28,8 @@ def attach(place: Place, host: Key, found: dict[Key, Found], holder: Holder) -> 
     by_path = key_at(place.file(holder.path)) if holder.path else None
     if by_path and by_path[0] != host[0]:
         by_path = None  # an empty plain file: a name whose namespace is not mounted there
+    if pid and by_pid and by_pid != by_path and processes.cgroup_owner(place, pid).container_id not in (None, holder.sandbox.id):
+        by_pid = None  # the pause process has ended, and its number is another container's now
     key = by_pid or by_path
     if key is None or (key not in found and by_path is None):
         return

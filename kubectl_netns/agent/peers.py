@@ -96,9 +96,10 @@ def routed(interfaces: tuple[Interface, ...], through: Mapping[str, Sequence[str
     """
     completed: list[Interface] = []
     for one in interfaces:
-        if one.peer and one.peer.on_host and one.peer.master is None and (destinations := through.get(one.peer.name or "")):
+        peer = one.peer
+        if peer and peer.on_host and peer.master is None and peer.name and (destinations := through.get(peer.name)):
             leading = tuple(destination for destination in destinations if _covers(destination, one))
-            one = _with_peer(one, replace(one.peer, routes=leading))
+            one = _with_peer(one, replace(peer, routes=leading))
         completed.append(one)
     return tuple(completed)
 

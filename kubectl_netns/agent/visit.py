@@ -95,7 +95,8 @@ class Visitor:
         through: dict[str, list[str]] = {}
         self._netlink.be_strict()
         for route in read_routes(self._netlink, {one.index: one.name for one in host.interfaces}, MAIN):
-            through.setdefault(route.device or "", []).append(route.destination)
+            if route.table == "main":  # an old kernel gives all of them
+                through.setdefault(route.device or "", []).append(route.destination)
         return through
 
     def number(self, path: str | None, other: str | None) -> int | None:

@@ -42,6 +42,7 @@ CREATING = re.compile(r"pod (\S+) with container")
 KUBELET_SILENT = 15.0
 CREATE_GRACE = 10.0
 WAITER = Path(__file__).with_name("waiter.py")
+PYTHON = ["python3", "-B", "-c"]  # -B: official images come without bytecode, and Python would write it, on the node's disk
 
 Progress = Callable[[str], None]
 
@@ -94,7 +95,7 @@ class AgentPod:
                 mine = notes.get(STARTED_BY) == started_by() and KEEP in notes
                 same = notes.get(VERSION) == __version__ and container["image"] == self._spec.image and is_waiting(pod)
                 if mine and same and "deletionTimestamp" not in metadata:
-                    self._name, self._uid, self.nonce = metadata["name"], metadata["uid"], container["command"][3]
+                    self._name, self._uid, self.nonce = metadata["name"], metadata["uid"], container["command"][4]
                     self._kept = True
                     return True
         return False
@@ -163,7 +164,7 @@ class AgentPod:
                 self._creating = self._kubectl.start(
                     "debug", f"node/{self._node}", f"--profile={PROFILE}", f"--custom={custom.name}",
                     f"--image={self._spec.image}", f"--container={CONTAINER}", f"--namespace={self._spec.namespace}",
-                    "--", "python3", "-c", waiter, self.nonce, str(self._spec.lifetime), str(self._spec.keep or IDLE),
+                    "--", *PYTHON, waiter, self.nonce, str(self._spec.lifetime), str(self._spec.keep or IDLE),
                 )  # fmt: skip
             try:
                 stdout, stderr = self._creating.communicate(timeout=max(1.0, deadline - time.monotonic()))
@@ -178,15 +179,14 @@ class AgentPod:
 
     def _wait(self, deadline: float, progress: Progress) -> None:
         assert self._name
-        heard = time.monotonic()
+        begun, heard = time.monotonic(), False
         pulls = 0
         while (left := deadline - time.monotonic()) > 0:
             for pod in self._cluster.watch_pod(self._spec.namespace, self._name, min(left, KUBELET_SILENT)):
                 if self._uid is None:
                     self._uid = pod["metadata"]["uid"]
                     self._mark(pod)
-                if pod["status"].get("containerStatuses") or pod["status"].get("startTime"):
-                    heard = time.monotonic()
+                heard = heard or "containerStatuses" in pod["status"] or "startTime" in pod["status"]
                 stage = stage_of(pod)
                 if isinstance(stage, str):
                     progress(f"{stage} on {self._node}")
@@ -196,7 +196,8 @@ class AgentPod:
                         raise stage
                 else:
                     return
-            if time.monotonic() - heard >= KUBELET_SILENT and not pulls:
+            # once it has taken the pod on, it says nothing while it pulls, however long that takes
+            if not heard and time.monotonic() - begun >= KUBELET_SILENT:
                 raise NodeError(
                     f"node {self._node} does not answer: its kubelet did nothing about the agent pod for {KUBELET_SILENT:.0f} s",
                     f"see `kubectl describe node {self._node}`",
@@ -204,7 +205,6 @@ class AgentPod:
         raise NodeError(
             f"the agent did not start on {self._node} within {self._spec.timeout:.0f} s", "give it longer with --timeout"
         )
-
 
     def _mark(self, pod: Object) -> None:
         """Say on the pod what it is and whose, and have the cluster end it in any case; where that is refused, go on without."""
@@ -234,6 +234,12 @@ def is_agent(pod: Object) -> bool:
 
 
 def is_waiting(pod: Object) -> bool:
-    """Whether an agent pod's process is this very version's waiter, word for word."""
-    command = pod["spec"]["containers"][0].get("command") or []
-    return is_agent(pod) and len(command) == 6 and command[:3] == ["python3", "-c", WAITER.read_text()]
+    """Whether an agent pod's process is this very version's waiter, word for word, and sees the node as `kubectl debug` makes it.
+
+    One that is shut in would take its own processes for the node's.
+    """
+    spec, container = pod["spec"], pod["spec"]["containers"][0]
+    command = container.get("command") or []
+    waits = len(command) == 7 and command[:4] == [*PYTHON, WAITER.read_text()]
+    sees = spec.get("hostPID") and spec.get("hostNetwork") and (container.get("securityContext") or {}).get("privileged")
+    return is_agent(pod) and waits and bool(sees)

@@ -1,16 +1,21 @@
 """The agent's first words. Sent as text to `python3 -c`, arguments: the bundle's length, then the agent's own arguments.
 
 Takes the zipped bundle from stdin into memory (never to a disk), puts it first on the import path, and runs the agent in it.
-Must be understood by every Python 3, so that one that is too old can say so.
+Must be understood by every Python 3, so that one that is too old can say so. The client may be cut off in the middle: bundle and
+question have PATIENCE seconds to arrive, then SIGALRM ends this process; the agent takes the alarm back when it has them.
 """
 
 import os
 import runpy
+import signal
 import sys
+
+PATIENCE = 45
 
 if __name__ == "__main__":
     if sys.version_info < (3, 10):
         sys.exit("kubectl-netns: the image has Python %d.%d, the agent needs 3.10 or newer" % sys.version_info[:2])
+    signal.alarm(PATIENCE)
     length = int(sys.argv.pop(1))
     memory = os.memfd_create("kubectl-netns")
     while length:

@@ -91,6 +91,8 @@ class Cluster:
         try:
             for line in _lines(reply):
                 event = json.loads(line)
+                if event.get("type") == "DELETED":  # one that was deleted without grace does not say so itself
+                    event["object"].setdefault("metadata", {}).setdefault("deletionTimestamp", "now")
                 if event.get("type") in ("ADDED", "MODIFIED", "DELETED"):
                     yield event["object"]
         except (OSError, ValueError, self._errors()) as error:

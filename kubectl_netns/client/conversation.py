@@ -93,7 +93,7 @@ def _expect(reader: wire.Reader, kind: wire.Kind) -> bytes:
 def _json(payload: bytes) -> dict[str, object]:
     try:
         value = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"the agent sent something that is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ProtocolError("the agent sent JSON of an unexpected shape")

@@ -23,6 +23,8 @@ def stage_reason(pod: Object) -> str:
 
 def stage_of(pod: Object) -> str | NetnsError | None:
     """How far a pod is: None it runs, words while it is on its way, an error when it will not run."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return NodeError("somebody deleted the agent pod while it was starting")
     state = _container(pod)
     image = pod["spec"]["containers"][0]["image"]
     if state.get("running"):
@@ -38,12 +40,11 @@ def stage_of(pod: Object) -> str | NetnsError | None:
         return NodeError(f"the image {image} has no python3", "name one that has with --image or KUBECTL_NETNS_IMAGE")
     if "exec format error" in message:
         return NodeError(f"the image {image} is for another architecture than the node", "choose another with --image")
-    if pod["metadata"].get("deletionTimestamp"):
-        return NodeError("somebody deleted the agent pod while it was starting")
     if reason in START_FAILURES or ended or pod["status"].get("phase") in ("Failed", "Succeeded"):
         why = message or reason or str(pod["status"].get("message") or pod["status"].get("reason"))
         return NodeError(f"the agent's container did not start: {why}")
-    return "creating the agent's container" if pod["status"].get("startTime") else "waiting for the kubelet"
+    # a kubelet's status does not tell one from the other
+    return "pulling the image or creating the agent's container" if pod["status"].get("startTime") else "waiting for the kubelet"
 
 
 def explain_refusal(stderr: str, namespace: str) -> NetnsError:

@@ -2,11 +2,13 @@
 
 The package knows certificates, tokens, credential plug-ins and proxies; what it lacks is done here: kubectl's own flags, its
 choice of the current context (of several files the first that names one; the package takes the last), and impersonation.
-The import takes 0.3 s, so it happens here and nowhere earlier.
+The import takes 0.3 s, so it happens here and nowhere earlier. Traps: what a credential plug-in fails of the package only logs,
+and goes on as nobody; and each time that it gives the token it writes the kubeconfig's server and certificates again.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -15,11 +17,23 @@ from .cluster import Cluster
 from .kubectl import Connection
 
 DEFAULT = "~/.kube/config"
-MADE = "kubectl-netns"
+CONNECTIONS = 64  # kept open: two for each node that is asked at the same time
+
+
+class _Complaints(logging.Handler):
+    """What the package logs instead of raising it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
 
 
 def connect(connection: Connection, timeout: float) -> Cluster:
     """Raises ClusterError when there is no kubeconfig, or it is unusable."""
+    import urllib3
     import yaml
     from kubernetes.client.api_client import ApiClient
     from kubernetes.client.configuration import Configuration
@@ -27,6 +41,8 @@ def connect(connection: Connection, timeout: float) -> Cluster:
 
     package: Any = kube_config
     configuration: Any = Configuration()
+    complaints = _Complaints()
+    logging.getLogger().addHandler(complaints)
     try:
         merger = package.KubeConfigMerger(connection.kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT)
         merged = merger.config.value if merger.config else {}
@@ -44,9 +60,18 @@ def connect(connection: Connection, timeout: float) -> Cluster:
         raise ClusterError(f"no usable kubeconfig: {error}") from error
     except (TypeError, KeyError, AttributeError) as error:  # the package takes a kubeconfig's shape on trust
         raise ClusterError(f"no usable kubeconfig: it is malformed ({type(error).__name__}: {error})") from error
-    _override(configuration, connection)
+    finally:
+        logging.getLogger().removeHandler(complaints)
+    if complaints.said and not connection.token:
+        hint = "`kubectl get nodes` shows whether kubectl gets them"
+        raise ClusterError(f"the kubeconfig's credentials cannot be had: {complaints.said[0]}", hint)
     headers = [(one["key"], one["value"]) for one in configuration.auth_settings().values() if one["in"] == "header"]
     headers = [("authorization", f"Bearer {connection.token}")] if connection.token else headers
+    _override(configuration, connection)
+    configuration.connection_pool_maxsize = CONNECTIONS
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each failed attempt; the last one is told by `cluster.py`
+    if not configuration.verify_ssl:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # as asked for
     http = ApiClient(configuration).rest_client.pool_manager
     home = context.get("context", {}).get("namespace") or "default"
     impersonation = _impersonation(connection, user)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .agent_pod import KEEP, STARTED_BY, is_agent, started_by
+from .agent_pod import KEEP, PYTHON, STARTED_BY, is_agent, started_by
 from .cluster import Cluster, Object
 
 ENDED = ("Succeeded", "Failed")
@@ -43,7 +43,7 @@ def is_ours(pod: Object) -> bool:
     if not is_agent(pod):
         return False
     command = pod["spec"]["containers"][0].get("command") or []
-    return len(command) >= 5 and command[:2] == ["python3", "-c"] and MARK in command[2]
+    return len(command) >= 6 and command[:3] == PYTHON and MARK in command[3]
 
 
 def remove(cluster: Cluster, one: Leftover) -> None:

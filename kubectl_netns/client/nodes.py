@@ -59,7 +59,7 @@ class ClusterNode:
         progress(f"using the agent that was kept on {self.name}")
         try:
             return self._try(packing.result(), asked, progress)
-        except conversation.Silent:
+        except (conversation.Silent, ProtocolError):  # its time was up, or it is not what it seems
             self._pod.forget()
             return None
 
@@ -141,9 +141,10 @@ class LocalNode:
 
 
 def boot(python: str, packed: bytes, *words: str) -> list[str]:
-    # -I -S: what the image has installed is not wanted; -W: requests misses a character-set detector, which a socket never needs
+    # -I -S: what the image has installed is not wanted; -B: nothing is written, not even bytecode beside the image's modules;
+    # -W: requests misses a character-set detector, which a socket never needs
     boot = Path(__file__).with_name("boot.py").read_text()
-    return [python, "-I", "-S", "-W", "ignore", "-c", boot, str(len(packed)), *words]
+    return [python, "-I", "-S", "-B", "-W", "ignore", "-c", boot, str(len(packed)), *words]
 
 
 def _silence(silent: conversation.Silent, name: str, timeout: float) -> Exception:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ..errors import NetnsError, NotFoundError
 from ..model import Answer, NetworkNamespace, Pod, Question, Warning
@@ -24,6 +25,7 @@ from .kubectl import Kubectl
 from .nodes import ClusterNode, LocalNode, Node, refuse_unusable
 
 PARALLEL = 32
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Reach:
 
 def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = ()) -> Report:
     """`show` names what else is wanted of each namespace (Question.show)."""
-    wanted: list[targets.Target] = []
+    wanted: dict[targets.Target, None] = {}
     errors: list[NetnsError] = []
     finders: list[Callable[[], targets.Target]] = [
         lambda word=word: targets.find(reach.cluster, reach.kubectl, word) for word in words  # type: ignore[misc]
@@ -58,9 +60,7 @@ def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[s
         finders += [lambda pod=pod: targets.target(pod) for pod in selected]  # type: ignore[misc]
     for find in finders:
         try:
-            target = find()
-            if target not in wanted:
-                wanted.append(target)
+            wanted[find()] = None
         except NetnsError as error:
             errors.append(error)
     per_node: dict[str, list[Pod]] = {}
@@ -83,10 +83,13 @@ def nodes(reach: Reach, names: Iterable[str] | None, show: tuple[str, ...] = ())
     known_nodes = {node["metadata"]["name"]: node for node in reach.cluster.nodes()} if names is None else {}
     asked = dict.fromkeys(known_nodes if names is None else names, Question(show=show))
     answers, failures = _ask(reach, asked, known_nodes)
+    listed = _each(answers, lambda name: _pods_of(reach.cluster, name), reach.detail, "nodes' pods were listed")
     items: list[NetworkNamespace] = []
     for name, answer in answers.items():
-        listed = reach.cluster.pods(None, fieldSelector=f"spec.nodeName={name}")
-        known = [targets.facts_of(pod) for pod in listed]
+        known = listed[name]
+        if isinstance(known, NetnsError):
+            failures.append(type(known)(f"the pods of {name} are told as its runtime knows them: {known.message}", known.hint))
+            known = []
         items += [complete(item, name, _named(item, known)) for item in answer.namespaces]
     told = tuple(rights.explained(error, reach.cluster, reach.spec.namespace) for error in failures)
     return Report(tuple(items), told, _warnings(answers))
@@ -126,6 +129,10 @@ def complete(item: NetworkNamespace, node: str, pod: Pod | None) -> NetworkNames
     return replace(item, node=node, pod=pod, warnings=tuple(warnings))
 
 
+def _pods_of(cluster: Cluster, node: str) -> list[Pod]:
+    return [targets.facts_of(pod) for pod in cluster.pods(None, fieldSelector=f"spec.nodeName={node}")]
+
+
 def _named(item: NetworkNamespace, known: list[Pod]) -> Pod | None:
     return next((pod for pod in known if item.pod and item.role != "host" and pod.matches(item.pod)), item.pod)
 
@@ -140,64 +147,75 @@ def _ask(
     reach: Reach, questions: dict[str, Question], known: dict[str, Object] | None = None
 ) -> tuple[dict[str, Answer], list[NetnsError]]:
     """Every node at once. Whatever ends this, also an interrupt, no agent is left behind. `known` spares looking nodes up."""
-    opened: list[Node] = []
-    failures: list[NetnsError] = []
-    for name in questions:
-        try:
-            facts = (known or {}).get(name) or reach.cluster.node(name)
-            refuse_unusable(reach.cluster, facts)
-            opened.append(ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec))
-        except NetnsError as error:
-            failures.append(error)
+    def usable(name: str) -> Node:
+        facts = (known or {}).get(name) or reach.cluster.node(name)
+        refuse_unusable(reach.cluster, facts)
+        return ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec)
+
+    looked_up = _each(questions, usable, reach.detail, "nodes were looked up")
+    failures = [outcome for outcome in looked_up.values() if isinstance(outcome, NetnsError)]
+    opened = {name: node for name in questions if not isinstance(node := looked_up[name], NetnsError)}
     progress = reach.progress if len(opened) == 1 else reach.detail
-    try:
-        outcomes = _in_threads(opened, lambda node: node.ask(questions[node.name], progress), reach.progress)
-    finally:
+
+    def asked(name: str) -> Answer:
+        answer = opened[name].ask(questions[name], progress)
+        with suppress(NetnsError):  # its agent need not wait for the slowest; tried once more, and told, when all are closed
+            opened[name].close()
+        return answer
+
+    def leave() -> list[NetnsError]:
         reach.progress("leaving the nodes" if opened else "")
-        _close(opened)
-    failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)]
-    return {name: outcomes[name] for name in questions if isinstance(outcomes.get(name), Answer)}, failures  # type: ignore[misc]
+        return _close(list(opened.values()))
+
+    try:
+        outcomes = _each(opened, asked, reach.progress, "nodes have answered")
+    except BaseException as error:
+        for left in leave():
+            raise left from error
+        raise
+    failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)] + leave()
+    return {name: answer for name in opened if not isinstance(answer := outcomes[name], NetnsError)}, failures
 
 
-def _in_threads(opened: list[Node], work: Callable[[Node], Answer], progress: Progress) -> dict[str, Answer | NetnsError]:
-    """At most PARALLEL at a time, each node closed as soon as it has answered: its agent need not wait for the slowest.
+def _each(
+    names: Iterable[str], work: Callable[[str], Result], progress: Progress, what: str
+) -> dict[str, Result | NetnsError]:
+    """What the work gives for each name, or the NetnsError that it raised; at most PARALLEL at a time.
 
     The threads are daemons, and the main thread waits in a call that signals interrupt: Ctrl-C acts at once.
     """
-    waiting: queue.SimpleQueue[Node] = queue.SimpleQueue()
-    done: queue.Queue[tuple[str, Answer | BaseException]] = queue.Queue()
-    for node in opened:
-        waiting.put(node)
+    wanted = list(names)
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    done: queue.Queue[tuple[str, Result | BaseException]] = queue.Queue()
+    for name in wanted:
+        waiting.put(name)
 
     def run() -> None:
         while True:
             try:
-                node = waiting.get_nowait()
+                name = waiting.get_nowait()
             except queue.Empty:
                 return
             try:
-                answer = work(node)
-                with suppress(NetnsError):  # tried once more, and told, when all are closed
-                    node.close()
-                done.put((node.name, answer))
+                done.put((name, work(name)))
             except BaseException as error:  # raised again in the main thread
-                done.put((node.name, error))
+                done.put((name, error))
 
-    for _ in opened[:PARALLEL]:
+    for _ in wanted[:PARALLEL]:
         threading.Thread(target=run, daemon=True).start()
-    outcomes: dict[str, Answer | NetnsError] = {}
-    for _ in opened:
+    outcomes: dict[str, Result | NetnsError] = {}
+    for _ in wanted:
         name, outcome = done.get()
         if isinstance(outcome, BaseException) and not isinstance(outcome, NetnsError):
             raise outcome
         outcomes[name] = outcome
-        if len(opened) > 1:
-            progress(f"{len(outcomes)} of {len(opened)} nodes have answered, the last {name}")
+        if len(wanted) > 1:
+            progress(f"{len(outcomes)} of {len(wanted)} {what}, the last {name}")
     return outcomes
 
 
-def _close(opened: list[Node]) -> None:
-    """All at once: on many nodes, deleting one after another would take long."""
+def _close(opened: list[Node]) -> list[NetnsError]:
+    """All at once: on many nodes, deleting one after another would take long. Gives what could not be deleted."""
     failures: queue.Queue[NetnsError | None] = queue.Queue()
 
     def close(node: Node) -> None:
@@ -205,10 +223,9 @@ def _close(opened: list[Node]) -> None:
             node.close()
             failures.put(None)
         except NetnsError as error:
-            failures.put(NetnsError(f"the agent pod on {node.name} could not be deleted: {error.message}", "it ends by itself"))
+            message = f"the agent pod on {node.name} could not be deleted: {error.message}"
+            failures.put(type(error)(message, "it ends by itself within a minute; then `kubectl netns cleanup` deletes it"))
 
     for node in opened:
         threading.Thread(target=close, args=(node,)).start()
-    failed = [error for error in [failures.get() for _ in opened] if error]
-    if failed:
-        raise failed[0]
+    return [error for error in [failures.get() for _ in opened] if error]

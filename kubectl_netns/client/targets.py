@@ -6,14 +6,16 @@ A word is NAME, pod/NAME, or TYPE/NAME, which stands for one of the pods that it
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass
 
-from ..errors import KubectlError, NetnsError, NoNamespaceError, NotFoundError, UsageError
+from ..errors import KubectlError, NetnsError, NoNamespaceError, NotFoundError, RefusedError, UsageError
 from ..model import Pod
 from .cluster import Cluster, Object
 from .kubectl import Kubectl
 
 POD_TYPES = ("pod", "pods", "po")
+PATIENCE = 30.0
 OPERATORS = {"In": "in", "NotIn": "notin"}
 
 
@@ -45,11 +47,22 @@ def select(cluster: Cluster, selector: str) -> list[Object]:
 def _selected(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
     """The pod that an object such as a deployment or a service selects: a running one before others, the oldest first."""
     child = kubectl.start("get", word, f"--namespace={cluster.namespace}", "--output=json", "--request-timeout=10s")
-    stdout, stderr = child.communicate()
+    try:
+        stdout, stderr = child.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        raise KubectlError(f"`kubectl get {word}` did not end within {PATIENCE:.0f} s") from error
+    finally:
+        child.kill()  # also when we are interrupted
+        child.wait()
     if child.returncode:
         text = stderr.strip().removeprefix("error: ").removeprefix("Error from server ")
-        raise NotFoundError(text) if "NotFound" in stderr or "doesn't have a resource" in stderr else KubectlError(text)
-    selector = json.loads(stdout).get("spec", {}).get("selector")
+        if "NotFound" in stderr or "doesn't have a resource" in stderr:
+            raise NotFoundError(text)
+        raise RefusedError(text, "ask for the right to get it, or name a pod") if "orbidden" in stderr else KubectlError(text)
+    try:
+        selector = json.loads(stdout).get("spec", {}).get("selector")
+    except (ValueError, AttributeError) as error:
+        raise KubectlError(f"`kubectl get {word}` gave something that is no object of Kubernetes") from error
     if not isinstance(selector, dict):
         raise UsageError(f"{word} selects no pods", "name a pod, or something that has a selector, such as deployment/NAME")
     pods = select(cluster, written(selector))

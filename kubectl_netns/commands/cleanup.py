@@ -45,5 +45,5 @@ def _facts(one: leftovers.Leftover) -> list[object]:
 
 def _done(chosen: bool, dry_run: bool) -> str:
     if not chosen:
-        return "left alone: it runs, see --running"
+        return "left alone: it may be in use, see --running"
     return "would be deleted" if dry_run else "deleted"

@@ -25,8 +25,13 @@ def addresses(items: Iterable[NetworkNamespace]) -> str:
         lines = [line for one in item.interfaces for line in interface(one, up)]
         for command, more in sections(item):
             lines += ["", f"# {command}", *more]
-        blocks.append("\n".join(title + lines))
+        blocks.append("\n".join(_harmless(line) for line in title + lines))
     return "\n\n".join(blocks)
+
+
+def _harmless(line: str) -> str:
+    """Names are escaped where they stand; a node may lie in any other word too. Tabs are iproute2's own."""
+    return "\t".join(safe(part) for part in line.split("\t"))
 
 
 def interface(one: Interface, up: Mapping[int, bool]) -> list[str]:

@@ -195,8 +195,8 @@ def _short(identifier: str, wide: bool) -> str:
 
 
 def columns(headers: list[str], rows: Sequence[Sequence[object]]) -> str:
-    """Words in columns, two spaces apart; a fact that is None or empty is a dash."""
-    rows = [[NOTHING if cell is None or cell == "" else cell for cell in row] for row in rows]
+    """Words in columns, two spaces apart; a fact that is None or empty is a dash. Every cell is made harmless."""
+    rows = [[NOTHING if cell is None or cell == "" else safe(str(cell)) for cell in row] for row in rows]
     # as a first row and not as `headers`, which tabulate would pad by two more columns
     text = tabulate([headers, *rows], tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.splitlines())

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kubectl_netns.agent import holders
 from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.place import HERE
-from kubectl_netns.agent.runtimes.base import Holder
+from kubectl_netns.agent.runtimes.base import Holder, RuntimeUnavailable
 from kubectl_netns.model import NetworkNamespace, Pod, Question, Sandbox
 from tests.conftest import netns
 from tests.node.worlds import RUN, World, read, sh
@@ -209,6 +212,31 @@ def test_namespaces_that_come_and_go_are_no_failure(world: World) -> None:
         worker.join()
 
 
+def test_a_process_that_ends_while_others_live_on_in_its_namespace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at /proc and the visit: the namespace is not gone with the way into it that was noted."""
+    first = world.start("unshare", "--net", "sleep", "60")
+    way = Path(f"/proc/{first.pid}/ns/net")
+    deadline = time.monotonic() + 5
+    while way.stat().st_ino == os.stat("/proc/self/ns/net").st_ino and time.monotonic() < deadline:
+        time.sleep(0.05)
+    inode = way.stat().st_ino
+    second = world.start("nsenter", f"--net={way}", "sleep", "60")
+    while os.stat(f"/proc/{second.pid}/ns/net").st_ino != inode and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert first.pid < second.pid
+    find = holders.find
+
+    def found_then_ended(*words: Any) -> Any:
+        looked = find(*words)
+        first.kill()
+        first.wait()
+        return looked
+
+    monkeypatch.setattr(holders, "find", found_then_ended)
+    (one,) = found(inode)
+    assert (one.process and one.process.pid, one.namespace.path) == (second.pid, f"/proc/{second.pid}/ns/net")
+
+
 def test_a_namespace_of_another_user_namespace(world: World) -> None:
     """Of a pod with a user namespace of its own: entered from the node's."""
     process = world.start("unshare", "--user", "--map-root-user", "--net", "sh", "-c", "ip link set lo up; exec sleep 60")
@@ -248,3 +276,41 @@ def test_sandbox_restarted_between_look_up_and_entry(world: World) -> None:
     (one,) = survey(HERE, Question((Pod("shop", "web", "u"),)), [runtime]).namespaces
     assert (one.namespace.inode, one.sandbox and one.sandbox.attempt) == (world.inode("new"), 1)
     assert survey(HERE, Question((Pod("shop", "web", "u"),)), [Restarting(sandbox(world.path("old"), 0))]).namespaces == ()
+
+
+class Told:
+    """A runtime that tells of no sandboxes, or fails to."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.fails = fails
+
+    def holders(self, pods: object) -> list[Holder]:
+        if self.fails:
+            raise RuntimeUnavailable("CRI at /s: timed out")
+        return []
+
+
+@pytest.mark.parametrize(("runtimes", "verdict"), [([Told()], "orphan"), ([Told(fails=True)], "unknown"), ([], "unknown"),
+                                                   ([Told(), Told(fails=True)], "unknown")])  # fmt: skip
+def test_an_orphan_is_only_what_every_runtime_denies(runtimes: list[Told], verdict: str) -> None:
+    """A name as CNI plug-ins give it. Where a runtime was not heard, the sandbox may be its."""
+    name = f"cni-{uuid.uuid4()}"
+    sh("ip", "netns", "add", name)
+    try:
+        (one,) = [one for one in survey(HERE, Question(), list(runtimes)).namespaces if one.namespace.path == f"/run/netns/{name}"]
+        assert one.verdict == verdict
+    finally:
+        sh("ip", "netns", "del", name)
+
+
+@pytest.mark.parametrize("how", ["socket", "descriptor", "process"])
+def test_after_a_survey_nothing_is_open(world: World, how: str) -> None:
+    """An open descriptor of a namespace, or a socket in it, would keep a deleted pod's veth alive."""
+    world.add("a")
+    hold(world, how, "a")
+    read()
+    before = {name: os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")}
+    read()
+    after = {name: os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")}
+    assert len(after) == len(before)
+    assert not any(text.startswith("net:[") for text in after.values())

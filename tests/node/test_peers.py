@@ -8,6 +8,10 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
+from kubectl_netns.agent import netlink
+from kubectl_netns.agent.visit import Visit, Visitor
 from tests.node.worlds import World, ip_json, item, read, sh
 
 
@@ -132,3 +136,35 @@ def test_looking_gives_no_numbers_away(world: World) -> None:
     before = sh("ip", "netns", "list-id")
     read()
     assert sh("ip", "netns", "list-id") == before
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["this kernel", "before 4.20"])
+def test_only_the_main_tables_route_names_the_interface(world: World, monkeypatch: pytest.MonkeyPatch, old: bool) -> None:
+    """Calico's shape. A kernel that knows no strict checking says so, and then gives the routes of every table."""
+    if old:
+        monkeypatch.setattr(netlink, "NETLINK_GET_STRICT_CHK", 9999)
+    world.add("a", "b")
+    for number, name in enumerate("ab", 1):
+        outside = world.veth_to_host(name)
+        world.ip(name, "addr", "add", f"198.18.77.{number}/32", "dev", "eth0")
+        table = ["table", "7777"] if name == "b" else []
+        sh("ip", "route", "add", f"198.18.77.{number}/32", "dev", outside, *table)
+    routes = {name: by_name(item(world.inode(name)))["eth0"]["peer"]["routes"] for name in "ab"}
+    assert routes == {"a": ["198.18.77.1"], "b": []}
+
+
+def test_a_pod_that_starts_after_the_host_was_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its veth is not among the host's links yet; they are read once more before it is called unconfirmed."""
+    world.add("a")
+    host = Visitor.host
+    made: list[str] = []
+
+    def late(visitor: Visitor) -> Visit:
+        looked = host(visitor)
+        if not made:
+            made.append(world.veth_to_host("a"))
+        return looked
+
+    monkeypatch.setattr(Visitor, "host", late)
+    peer = by_name(item(world.inode("a")))["eth0"]["peer"]
+    assert (peer["name"], peer["onHost"]) == (made[0], True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -76,7 +79,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 @pytest.mark.parametrize(("error", "status", "said"), [
     (KeyboardInterrupt(), 130, ""),
-    (errors.Interrupted("interrupted by SIGHUP"), 130, "error: interrupted by SIGHUP"),
+    (errors.Interrupted("interrupted by SIGHUP"), 130, "error: interrupted by SIGHUP\n"),
     (RuntimeError("oops"), 1, "RuntimeError: oops"),
     (typer.Exit(3), 3, ""),
 ])  # fmt: skip
@@ -132,3 +135,38 @@ def test_a_reader_that_goes_away_is_no_failure() -> None:
     command = f"{sys.executable} -m kubectl_netns --help | head -n 1; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_terminal_without_arrows_gets_the_answer() -> None:
+    program = "import sys; from kubectl_netns import cli; cli.run = lambda words, console: console.answer('eth0→veth1'); cli.main()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": os.getcwd()})
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"eth0\\u2192veth1\n", b"")
+
+
+SLEEPER = """
+import sys, time
+from kubectl_netns import cli
+from kubectl_netns.commands.console import Console
+def version(console: Console) -> cli.ExitStatus:
+    try:
+        console.answer("ready")
+        time.sleep(60)
+    finally:
+        time.sleep(1)
+        console.answer("cleaned up")
+cli.VERBS["version"] = version
+sys.argv = ["kubectl-netns", "version"]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_command_through_its_clean_up_which_no_other_signal_ends(number: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    time.sleep(0.3)
+    for another in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        process.send_signal(another)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "cleaned up\n", f"error: interrupted by {number.name}\n")

@@ -31,7 +31,11 @@ SETTING = re.compile(r"""^\s*["']?containerRuntimeEndpoint["']?\s*:\s*["']?([^"'
 
 
 def find(place: Place, runtime: str | None) -> list[Runtime]:
-    """The runtimes to ask. `runtime` is what the API server says of the node (docker, containerd, cri-o); None: all there are."""
+    """The runtimes to ask. `runtime` is what the API server says of the node (docker, containerd, cri-o); None: all there are.
+
+    Where nobody told the kubelet's socket, all of the known ones are asked: beside a k3s there may be a Docker with a containerd
+    of its own.
+    """
     told = endpoint(place)
     docker = told is not None and told.endswith(SHIMS)
     found: list[Runtime] = []
@@ -43,12 +47,13 @@ def find(place: Place, runtime: str | None) -> list[Runtime]:
 
             found.append(DockerEngine(place, path))
     if runtime != "docker" and not (docker and runtime):
+        first = [told] if told and not docker and _is_socket(place, told) else []
         known = KNOWN.get(runtime or "", (*CONTAINERD, *CRIO))
-        paths = [path for path in dict.fromkeys([*([told] if told and not docker else []), *known]) if _is_socket(place, path)]
+        paths = first if first and runtime else [path for path in dict.fromkeys([*first, *known]) if _is_socket(place, path)]
         if paths:
             from .cri import Cri
 
-            found += [Cri(place, path) for path in paths[: None if runtime is None else 1]]
+            found += [Cri(place, path) for path in paths]
     return found
 
 

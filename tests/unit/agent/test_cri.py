@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_netns.agent.place import Place
+from kubectl_netns.agent.runtimes import files
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, RuntimeUnavailable, timestamp, wanted
 from kubectl_netns.agent.runtimes.cri import Cri, to_holder
 from kubectl_netns.agent.runtimes.protobuf import decode
@@ -294,6 +295,23 @@ def test_files_that_do_not_agree_are_not_believed(tmp_path: Path, wrong: dict[st
     note(tmp_path, **wrong)
     holders, calls = asked(tmp_path, CriServer(tmp_path / "s", runtime()), ONLY_WEB)
     assert (holders[0].sandbox.pid, holders[0].path, calls[-1]) == (4711, CNI, V1 + "PodSandboxStatus")
+
+
+def test_files_of_a_sandbox_that_is_not_ready_are_not_believed(tmp_path: Path) -> None:
+    """They may lie there still, with the PID of a process that has ended."""
+    note(tmp_path)
+    listed = message((1, message((1, ID), (2, metadata()), (3, NOT_READY), (4, CREATED))))
+    replies = runtime(ListPodSandbox=(0, listed), PodSandboxStatus=(0, status(containerd(pid=0, closed=True), state=NOT_READY)))
+    holders, calls = asked(tmp_path, CriServer(tmp_path / "s", replies), ONLY_WEB)
+    assert (holders[0].sandbox.state, holders[0].sandbox.pid, calls[-1]) == ("notready", None, V1 + "PodSandboxStatus")
+
+
+@pytest.mark.parametrize("identifier", [f"../k8s.io/{ID}", f"./{ID}", f"{ID}/", "", "."])
+def test_an_identifier_that_is_a_path_reads_no_files(tmp_path: Path, identifier: str) -> None:
+    """A runtime may say anything; its words do not lead to other files."""
+    note(tmp_path)
+    assert files.read(Place(root=str(tmp_path)), "/s", ID) is not None
+    assert files.read(Place(root=str(tmp_path)), "/s", identifier) is None
 
 
 def test_files_of_another_pod_s_process_are_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import docker.errors
 import pytest
 
 from kubectl_netns.agent.place import Place
+from kubectl_netns.agent.runtimes import docker_engine
 from kubectl_netns.agent.runtimes.base import RuntimeUnavailable
 from kubectl_netns.agent.runtimes.docker_engine import DockerEngine, to_holder
 from kubectl_netns.model import Pod
@@ -192,3 +194,17 @@ def test_a_strangers_label_spoils_only_itself(monkeypatch: pytest.MonkeyPatch) -
     daemon._labels["plain"] = {"io.kubernetes.docker.type": "podsandbox"}
     monkeypatch.setattr("docker.APIClient", lambda **_: daemon)
     assert [holder.sandbox.id for holder in DockerEngine(Place(), "/s").holders(None)][:2] == ["pause", "other"]
+
+
+def test_a_slow_daemon_costs_its_budget_and_tells_what_it_could(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Daemon):
+        def inspect_container(self, name: str) -> dict[str, Any]:
+            time.sleep(0.3)
+            return super().inspect_container(name)
+
+    daemon = Slow()
+    monkeypatch.setattr("docker.APIClient", lambda **_: daemon)
+    monkeypatch.setattr(docker_engine, "BUDGET", 0.2)
+    with pytest.raises(RuntimeUnavailable, match="took longer") as caught:
+        DockerEngine(Place(), "/s").holders(None)
+    assert [holder.sandbox.id for holder in caught.value.partial] == ["pause"] and daemon.closed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import socket
 import struct
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -56,8 +58,10 @@ class Kernel:
         self.requests.append(request)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
+        """As a real one: what is longer than the buffer is cut, and only MSG_TRUNC has its length told (here: by the length itself)."""
         assert self.waiting, "the reader waits for more than the kernel sends"
-        return self.waiting.pop(0)
+        data = self.waiting.pop(0)
+        return data if flags & socket.MSG_TRUNC else data[:size]
 
     def close(self) -> None:
         pass
@@ -213,3 +217,10 @@ def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
             list(parse(data))
         except ValueError:
             pass
+
+
+def test_a_kernel_that_does_not_answer_is_not_waited_for() -> None:
+    begun = time.monotonic()
+    with Netlink(timeout=1.0) as netlink, pytest.raises(BlockingIOError):
+        netlink._socket.recv(1)
+    assert 0.5 < time.monotonic() - begun < 5

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from kubectl_netns.agent import crosscheck, holders, names
-from kubectl_netns.agent.discover import ask, host_namespace
+from kubectl_netns.agent.discover import host_namespace
 from kubectl_netns.agent.enter import Key
 from kubectl_netns.agent.holders import Found
 from kubectl_netns.agent.ownership import attach, inferred, others, rank, role, select, strangers, verdict
 from kubectl_netns.agent.place import Place
+from kubectl_netns.agent.runtimes import asking
+from kubectl_netns.agent.runtimes.asking import ask
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
 from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Pod, Question, Sandbox, Warning
 
@@ -107,6 +111,8 @@ ATTACHED = {  # holder → whose namespace, path afterwards, warnings
     "path-stale-pid-live": (holder(41, "/run/netns/stale"), "a", "/run/netns/a", [MISMATCH]),
     "path-gone-pid-live": (holder(41, "/run/netns/gone"), "a", "/run/netns/a", [MISMATCH]),
     "path-of-another-namespace": (holder(41, "/run/netns/b"), "a", "/run/netns/a", [MISMATCH]),
+    "pid-of-another-container-now": (holder(41, "/run/netns/b", id="9" * 64), "b", "/run/netns/b", []),
+    "pid-of-another-container-now-and-no-path": (holder(41, id="9" * 64), None, None, []),
     "path-stale": (holder(None, "/run/netns/stale"), None, None, []),
     "path-gone": (holder(None, "/run/netns/gone"), None, None, []),
     "pid-gone": (holder(999), None, None, []),
@@ -162,7 +168,7 @@ TOLD = Warning("runtime-unavailable", "CRI at /s: timed out")
         (RuntimeUnavailable("CRI at /s: timed out"), None, [TOLD]),
         (RuntimeUnavailable("CRI at /s: timed out"), "containerd", [TOLD]),
         (NotSpoken("CRI at /s: timed out"), None, []),
-        (NotSpoken("CRI at /s: timed out"), "containerd", [TOLD]),
+        (NotSpoken("CRI at /s: timed out"), "containerd", []),
         ([], "containerd", []),
     ],
 )
@@ -174,6 +180,39 @@ def test_a_silent_runtime_does_not_spoil_the_others(
     assert [one.sandbox.pid for one in ask(runtimes, Question((WEB,), runtime), told)] == [1, 2]
     assert told == warnings
     assert [one.asked for one in runtimes if isinstance(one, Stub)] == [[(WEB,)]] * 3
+
+
+def test_where_none_speaks_cri_it_is_told() -> None:
+    told: list[Warning] = []
+    runtimes: list[Runtime] = [Stub(NotSpoken("CRI at /s: timed out")), Stub(RuntimeUnavailable("CRI at /t: refused"))]
+    assert ask(runtimes, Question((WEB,), "containerd"), told) == []
+    assert {one.message for one in told} == {"CRI at /s: timed out", "CRI at /t: refused"}
+
+
+def test_a_runtime_that_never_comes_to_an_end_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that sends a byte every second, which no limit on a single read ends."""
+    monkeypatch.setattr(asking, "PATIENCE", 0.3)
+    ended = threading.Event()
+
+    class Endless(Stub):
+        def holders(self, pods: tuple[Pod, ...] | None) -> list[Holder]:
+            ended.wait(30)
+            return []
+
+    told: list[Warning] = []
+    begun = time.monotonic()
+    assert [one.sandbox.pid for one in ask([Endless([]), Stub([holder(2)])], Question(), told)] == [2]
+    assert time.monotonic() - begun < 5 and [one.code for one in told] == ["runtime-unavailable"]
+    ended.set()
+
+
+def test_a_bug_in_a_runtime_is_not_hidden() -> None:
+    class Broken(Stub):
+        def holders(self, pods: tuple[Pod, ...] | None) -> list[Holder]:
+            raise AttributeError("a bug")
+
+    with pytest.raises(AttributeError):
+        ask([Broken([])], Question(), [])
 
 
 @pytest.mark.parametrize(
@@ -324,6 +363,14 @@ def test_names_live_linked_and_stale(node: Node) -> None:
     }
 
 
+def test_a_name_that_only_a_daemon_sees_mounted_is_not_stale(node: Node) -> None:
+    """dockerd in mounts of its own: the node's file is a plain one, on another device than namespaces are, and so is a link's target."""
+    (node.base / "root/run/netns/alias").symlink_to("/run/netns/b")
+    found = find(node)
+    found[node.key("b")].mounts = ["/proc/77/root/run/netns/b"]
+    assert {one.path for one in names.read(node.place, found, device=0)} == {"/run/netns/host", "/run/netns/stale"}
+
+
 def test_a_link_loop_is_a_stale_name(node: Node) -> None:
     (node.base / "root/run/netns/x").symlink_to("y")
     (node.base / "root/run/netns/y").symlink_to("x")
@@ -352,8 +399,11 @@ A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
         (namespace(1, "pod", interface(A, "10.0.0.1")), namespace(2, "named", interface(A, "10.0.0.1")), []),
         (namespace(1, "pod", interface(A, kind="ipvlan")), namespace(2, "host", interface(A)), []),
         (namespace(1, "pod", interface(A, "10.0.0.1"), interface(A, "10.0.0.1")), namespace(2, "pod"), []),
+        (namespace(1, "pod", interface("00:00:00:00:00:00")), namespace(2, "pod", interface("00:00:00:00:00:00")), []),
+        (namespace(1, "pod", replace(interface(A), master="bond0")), namespace(2, "pod", interface(A)), []),
+        (namespace(1, "pod", interface(A, "fe80::1")), namespace(2, "pod", interface(B, "fe80::1")), []),
     ],
-    ids=["none", "address", "mac", "a test's namespace", "ipvlan shares it", "twice in one namespace"],
+    ids=["none", "address", "mac", "a test's namespace", "ipvlan shares it", "twice in one namespace", "no mac", "a bond's port", "link-local"],
 )
 def test_duplicates_on_a_node(one: NetworkNamespace, other: NetworkNamespace, codes: list[str]) -> None:
     checked = crosscheck.duplicates([one, other])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from kubectl_netns.agent.enter import Key
-from kubectl_netns.agent.peers import join
+from kubectl_netns.agent.peers import join, routed, unbridged
 from kubectl_netns.agent.visit import Visit
-from kubectl_netns.model import Interface, Peer
+from kubectl_netns.model import Address, Interface, Peer
 
 HOST, POD, OTHER, THIRD = 1, 2, 3, 4
 """Inodes."""
@@ -197,3 +197,22 @@ def test_only_pairs_off_the_host_are_asked_for() -> None:
 )
 def test_an_end_within_its_own_namespace_does_not_point_back(world: World) -> None:
     assert {where: peer for where, peer in joined(world).items() if peer} == world.peers
+
+
+GLOBAL = (Address("inet", "10.244.2.14", 32, "global"), Address("inet6", "fd00::14", 128, "global"), Address("inet6", "fe80::1", 64, "link"))
+
+
+@pytest.mark.parametrize(("peer", "leading"), [
+    (end(HOST, 7, 0), ("10.244.2.14", "10.244.2.0/24", "fd00::14")),
+    (end(HOST, 7, 0, "cni0"), ()),
+    (end(OTHER, 7, 0), ()),
+    (end(HOST, 8, 0), ()),
+    (unconfirmed(7, 0, True), ()),
+])  # fmt: skip
+def test_the_hosts_routes_that_lead_to_a_pod(peer: Peer, leading: tuple[str, ...]) -> None:
+    """Not its default route, nor the link-local one that every interface has."""
+    through = {"if7": ["default", "10.244.2.14", "10.244.2.0/24", "10.9.0.0/16", "fe80::/64", "fe80::/10", "fd00::14", "fd01::/64"],
+               "": ["10.244.2.14"]}  # fmt: skip
+    (one,) = routed((replace(link(2, 7, 0), addresses=GLOBAL, peer=peer),), through)
+    assert one.peer is not None and one.peer.routes == leading
+    assert unbridged((one,)) is bool(leading or peer.index == 8)

@@ -61,13 +61,15 @@ ALL = [DOCKER, CONTAINERD, CRIO, K3S]
         (ALL, [f"{ENDPOINT}=unix:///var{CRIO}"], "cri-o", [CRIO]),
         (ALL, [f"{ENDPOINT}=unix://{CRIO}"], None, [f"docker {DOCKER}", CRIO, CONTAINERD, K3S]),
         ([*ALL, OWN], ["--v=2", f"{ENDPOINT}=unix://{OWN}", "--x"], "containerd", [OWN]),
-        (ALL, [f"{ENDPOINT}=unix://{OWN}"], "containerd", [CONTAINERD]),
-        (ALL, [ENDPOINT], "containerd", [CONTAINERD]),
-        (ALL, [f"{ENDPOINT}="], "containerd", [CONTAINERD]),
+        (ALL, [], "containerd", [CONTAINERD, K3S]),
+        (ALL, [f"{ENDPOINT}=unix://{K3S}"], "containerd", [K3S]),
+        (ALL, [f"{ENDPOINT}=unix://{OWN}"], "containerd", [CONTAINERD, K3S]),
+        (ALL, [ENDPOINT], "containerd", [CONTAINERD, K3S]),
+        (ALL, [f"{ENDPOINT}="], "containerd", [CONTAINERD, K3S]),
         (ALL, [f"{ENDPOINT}=unix:///run/cri-dockerd.sock"], "docker", [f"docker {DOCKER}"]),
         (ALL, [f"{ENDPOINT}=unix:///var/run/cri-dockerd.sock"], None, [f"docker {DOCKER}", CONTAINERD, K3S, CRIO]),
         (ALL, [f"{ENDPOINT}=unix:///var/run/dockershim.sock"], "containerd", [f"docker {DOCKER}"]),
-        (ALL, [f"{ENDPOINT}=npipe:////./pipe/containerd"], "containerd", [CONTAINERD]),
+        (ALL, [f"{ENDPOINT}=npipe:////./pipe/containerd"], "containerd", [CONTAINERD, K3S]),
     ],
 )
 def test_which_sockets_are_asked(
@@ -77,7 +79,7 @@ def test_which_sockets_are_asked(
 
 
 def test_a_process_of_another_name_is_no_kubelet(tmp_path: Path) -> None:
-    assert found(node(tmp_path, ALL, f"{ENDPOINT}=unix://{CRIO}", command="kubelet-wrapper"), "containerd") == [CONTAINERD]
+    assert found(node(tmp_path, ALL, f"{ENDPOINT}=unix://{CRIO}", command="kubelet-wrapper"), "containerd") == [CONTAINERD, K3S]
 
 
 def test_only_sockets_count(tmp_path: Path) -> None:

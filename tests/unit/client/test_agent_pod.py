@@ -33,8 +33,8 @@ ENDED = {"terminated": {"reason": "ContainerCannotRun", "message": DOCKER_NO_PYT
 
 STAGES = [
     (pod(), "waiting for the kubelet"),
-    (pod(startTime="now"), "creating the agent's container"),
-    (waiting("ContainerCreating"), "creating the agent's container"),
+    (pod(startTime="now"), "pulling the image or creating the agent's container"),
+    (waiting("ContainerCreating"), "pulling the image or creating the agent's container"),
     (pod({"running": {"startedAt": "now"}}, "Running"), None),
     (waiting("ErrImagePull", "manifest unknown"), "the image example/python:3 cannot be pulled on the node: manifest unknown"),
     (waiting("ImagePullBackOff", "Back-off"), "cannot be pulled"),
@@ -59,8 +59,8 @@ def test_stages(described: dict[str, Any], said: str | None) -> None:
         assert stage == said
 
 
-def test_a_pod_that_somebody_deletes() -> None:
-    described = pod(startTime="now")
+@pytest.mark.parametrize("described", [pod(startTime="now"), pod({"running": {"startedAt": "now"}}, "Running")])
+def test_a_pod_that_somebody_deletes(described: dict[str, Any]) -> None:
     described["metadata"]["deletionTimestamp"] = "now"
     stage = stage_of(described)
     assert isinstance(stage, NodeError) and "deleted" in stage.message

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +25,7 @@ class Server:
     answers: list[tuple[int, Any]] = field(default_factory=list)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     address: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
     def cluster(self) -> Cluster:
         return Cluster(urllib3.PoolManager(), self.address, [("authorization", "Bearer x")], "shop", "home", 5.0)
@@ -42,6 +45,8 @@ def server() -> Iterator[Server]:
             status, body = known.answers.pop(0)
             self.send_response(status)
             pieces = body if isinstance(body, list) else [body if isinstance(body, bytes) else json.dumps(body).encode()]
+            for name, value in known.headers.items():
+                self.send_header(name, value)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             for piece in pieces:
@@ -118,7 +123,9 @@ def test_a_watch_is_read_line_by_line_however_it_is_cut(server: Server) -> None:
     lines = b"".join(json.dumps({"type": kind, "object": {"n": n}}).encode() + b"\n"
                      for n, kind in enumerate(("ADDED", "BOOKMARK", "MODIFIED", "DELETED", "ERROR")))  # fmt: skip
     server.answers = [(200, [lines[:5], lines[5:41], lines[41:42], lines[42:]])]
-    assert [pod["n"] for pod in server.cluster().watch_pod("shop", "web", 3.0)] == [0, 2, 3]
+    seen = list(server.cluster().watch_pod("shop", "web", 3.0))
+    assert [pod["n"] for pod in seen] == [0, 2, 3]
+    assert [bool(pod.get("metadata", {}).get("deletionTimestamp")) for pod in seen] == [False, False, True]
     assert "watch=1" in server.asked[0][1] and "timeoutSeconds=3" in server.asked[0][1]
 
 
@@ -139,3 +146,58 @@ def test_only_the_pod_with_this_uid_is_deleted(server: Server, status: int, fail
     ((method, path, body),) = server.asked
     assert (method, path) == ("DELETE", "/api/v1/namespaces/shop/pods/web")
     assert (body["preconditions"], body["gracePeriodSeconds"]) == ({"uid": "the-uid"}, 0)
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        cluster = Cluster(urllib3.PoolManager(), f"http://127.0.0.1:{silent.getsockname()[1]}", [], "shop", "home", 0.5)
+        begun = time.monotonic()
+        with pytest.raises(ClusterError, match="cannot be reached"):
+            cluster.node("a")
+        with pytest.raises(ClusterError, match="cannot be reached"):
+            list(cluster.watch_pod("shop", "web", 0.2))
+        assert time.monotonic() - begun < 5
+
+
+def test_a_redirect_is_not_followed(server: Server) -> None:
+    """It would carry our credentials to somebody else."""
+    server.answers = [(302, {}), (200, {"metadata": {"name": "a"}})]
+    server.headers = {"Location": f"{server.address}/elsewhere"}
+    with pytest.raises(ClusterError):
+        server.cluster().node("a")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_a_user_may(server: Server, allowed: bool) -> None:
+    server.answers = [(201, {"status": {"allowed": allowed}})]
+    assert server.cluster().may("create", "pods", "exec", "ns") is allowed
+    ((method, path, body),) = server.asked
+    assert (method, path) == ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
+    assert body["spec"]["resourceAttributes"] == {"verb": "create", "resource": "pods", "subresource": "exec", "namespace": "ns"}
+
+
+@pytest.mark.parametrize(("status", "body", "age"), [
+    (200, {"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}}, 70.0),
+    (200, {"spec": {"renewTime": "2026-01-01T00:01:05Z"}}, 5.0),
+    (200, {"spec": {}}, None), (200, {"spec": {"renewTime": None}}, None), (200, b"nonsense", None), (403, {}, None), (404, {}, None),
+])  # fmt: skip
+def test_a_leases_age_by_the_servers_clock(server: Server, status: int, body: Any, age: float | None) -> None:
+    server.answers = [(status, body)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseHTTPRequestHandler, "date_time_string", lambda *_: "Thu, 01 Jan 2026 00:01:10 GMT")
+        assert server.cluster().lease_age("a") == age
+    assert server.asked[0][1] == "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/a"
+
+
+@pytest.mark.parametrize(("status", "fails"), [(200, False), (403, True), (409, True)])
+def test_a_patch_is_a_merge_patch(server: Server, status: int, fails: bool) -> None:
+    server.answers = [(status, {"message": "because"})]
+    try:
+        server.cluster().patch_pod("shop", "web", {"metadata": {"uid": "u"}})
+        assert not fails
+    except NetnsError:
+        assert fails
+    assert server.asked == [("PATCH", "/api/v1/namespaces/shop/pods/web", {"metadata": {"uid": "u"}})]

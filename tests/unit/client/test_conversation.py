@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from kubectl_netns.client import conversation
 from kubectl_netns.client.conversation import Silent, ask
 from kubectl_netns.errors import NetnsError, NodeError, ProtocolError
 from kubectl_netns.model import Answer, Question
@@ -96,3 +97,21 @@ def test_one_that_hangs_in_the_middle_of_its_answer() -> None:
     with pytest.raises(Silent) as caught:
         talk("hello(); write(wire.HEADER.pack(wire.MAGIC, 3, 1000) + b'x' * 10); time.sleep(60)", timeout=1)
     assert caught.value.timed_out
+
+
+def test_an_agent_that_works_for_long_hears_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them it would take the client for gone; what it hears is told in its answer."""
+    monkeypatch.setattr(conversation, "PING", 0.2)
+    script = "hello(); heard = [reader.receive()[0].name for _ in range(3)]; answer(' '.join(heard)); writer.end()"
+    assert talk(script).platform == "PING PING PING"
+
+
+def test_a_ctrl_c_on_the_terminal_does_not_reach_the_child() -> None:
+    """It is ours to handle, in order: the terminal sends it to the whole foreground group."""
+    assert talk("hello(); answer(str(os.getsid(0) == os.getpid())); writer.end()").platform == "True"
+
+
+@pytest.mark.parametrize("hello", ["b'[' * 50000", "b'{'", "b'7'"])
+def test_a_greeting_that_is_no_greeting(hello: str) -> None:
+    with pytest.raises(ProtocolError):
+        talk(f"writer.send(wire.Kind.HELLO, {hello})")

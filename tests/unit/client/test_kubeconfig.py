@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import ssl
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,28 @@ def test_of_several_files_the_first_that_names_a_context_counts(files: str) -> N
 def test_flags_go_before_the_file(files: str, connection: Connection, server: str, token: str) -> None:
     cluster = kubeconfig.connect(connection, 5)
     assert (host(cluster), headers(cluster)) == (f"https://{server}.example:6443", [("authorization", f"Bearer {token}")])
+
+
+def test_a_flag_for_the_server_or_its_certificates_goes_before_the_file_with_a_token(files: str) -> None:
+    """The package writes the file's own again whenever it gives the token."""
+    flags = Connection(server="https://other:1", certificate_authority="/ca", client_certificate="/cert", client_key="/key", tls_server_name="n")
+    cluster = kubeconfig.connect(flags, 5)
+    pool = vars(cluster)["_http"].connection_pool_kw
+    assert (host(cluster), headers(cluster)) == ("https://other:1", [("authorization", "Bearer token-b")])
+    assert [pool[key] for key in ("ca_certs", "cert_file", "key_file", "server_hostname")] == ["/ca", "/cert", "/key", "n"]
+    assert vars(kubeconfig.connect(Connection(insecure_skip_tls_verify=True), 5))["_http"].connection_pool_kw["cert_reqs"] == ssl.CERT_NONE
+
+
+EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "interactiveMode": "Never"}
+
+
+@pytest.mark.parametrize("script", ["echo 'log in \033[31mfirst' >&2; exit 3", "echo nonsense", "exec /nonexistent"])
+def test_a_credential_plug_in_that_fails_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str], script: str) -> None:
+    """The package logs it and goes on as nobody: the API server would then say something else."""
+    (tmp_path / "k").write_text(json.dumps(config("a", current="a", user={"exec": {**EXEC, "args": ["-c", script]}})))
+    with pytest.raises(ClusterError, match=r"credentials cannot be had: .*exec"):
+        kubeconfig.connect(Connection(kubeconfig=str(tmp_path / "k")), 5)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("connection", "namespace", "home"), [

@@ -8,13 +8,14 @@ from typing import Any, cast
 import pytest
 
 from kubectl_netns.client import leftovers, waiter
+from kubectl_netns.client.agent_pod import PYTHON
 from kubectl_netns.client.cluster import Cluster
 
 WAITER = Path(waiter.__file__).read_text()
 
 
 def pod(phase: str = "Succeeded", **changes: Any) -> dict[str, Any]:
-    container = {"name": "netns-agent", "command": ["python3", "-c", WAITER, "cafe" * 8, "900", "30"], **changes.pop("container", {})}
+    container = {"name": "netns-agent", "command": [*PYTHON, WAITER, "cafe" * 8, "900", "30"], **changes.pop("container", {})}
     metadata = {"name": "node-debugger-a-x1y2z", "namespace": "default", "uid": "u", "creationTimestamp": "t", **changes}
     return {"metadata": metadata, "spec": {"nodeName": "a", "containers": [container]}, "status": {"phase": phase}}
 
@@ -25,7 +26,7 @@ def pod(phase: str = "Succeeded", **changes: Any) -> dict[str, Any]:
     (pod(container={"name": "debugger"}), False),
     (pod(container={"command": ["sh"]}), False),
     (pod(container={"command": None}), False),
-    (pod(container={"command": ["python3", "-c", "print(1)", "a", "b"]}), False),
+    (pod(container={"command": [*PYTHON, "print(1)", "c", "a", "b"]}), False),
     (pod(name="web"), False),
 ])  # fmt: skip
 def test_which_are_ours(described: dict[str, Any], ours: bool) -> None:

@@ -13,7 +13,7 @@ from kubectl_netns.client import survey
 from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
-from kubectl_netns.errors import NetnsError, NodeError, NoNamespaceError, NotFoundError
+from kubectl_netns.errors import Interrupted, NetnsError, NodeError, NoNamespaceError, NotFoundError, RefusedError
 from kubectl_netns.model import Answer, Pod, Question, Warning
 from tests.unit.facts import CONTAINERD, DOCKER, HOST
 
@@ -21,6 +21,10 @@ from tests.unit.facts import CONTAINERD, DOCKER, HOST
 def api_pod(name: str, node: str, ip: str = "10.244.2.14") -> dict[str, Any]:
     return {"metadata": {"namespace": "shop", "name": name, "uid": f"uid-{name}"}, "spec": {"nodeName": node},
             "status": {"phase": "Running", "podIP": ip}}  # fmt: skip
+
+
+LABELS = {"by-label": {"kubernetes.io/os": "windows"}, "virtual": {"type": "virtual-kubelet"},
+          "fargate": {"eks.amazonaws.com/compute-type": "fargate"}}  # fmt: skip
 
 
 @dataclass
@@ -49,7 +53,8 @@ class Api:
         if name == "none":
             raise NotFoundError("no node none")
         conditions = [{"type": "Ready", "status": "False" if name == "sick" else "True"}]
-        return {"metadata": {"name": name}, "status": {"nodeInfo": {"containerRuntimeVersion": "x://1"}, "conditions": conditions}}
+        info = {"containerRuntimeVersion": "x://1", **({"operatingSystem": "windows"} if name == "windows" else {})}
+        return {"metadata": {"name": name, "labels": LABELS.get(name)}, "status": {"nodeInfo": info, "conditions": conditions}}
 
 
 @dataclass
@@ -112,15 +117,41 @@ def test_whatever_happens_every_agent_is_closed(monkeypatch: pytest.MonkeyPatch,
     assert all(node.closed for node in stage.nodes.values())
 
 
-def test_an_agent_that_cannot_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, {"a": answer(item("x"))}, {"x": "a"})
+@pytest.mark.parametrize("request_", ["pod", "node", "lease_age"])
+def test_an_interrupt_is_not_taken_for_one_pods_failure(monkeypatch: pytest.MonkeyPatch, request_: str) -> None:
+    """The signal comes while the main thread waits for the API server: no other word is tried, no agent made."""
+    stage = Stage(monkeypatch, {"a": answer(item("x")), "b": answer(item("y"))}, {"x": "a", "y": "b"})
+    asked: list[str] = []
+
+    def interrupted(*words: str) -> None:
+        asked.append(words[-1])
+        raise Interrupted("interrupted by SIGINT")
+
+    monkeypatch.setattr(stage.reach.cluster, request_, interrupted)
+    with pytest.raises(Interrupted):
+        survey.pods(stage.reach, ["x", "y"], None)
+    assert len(asked) == 1 or request_ != "pod"
+    assert not any(node.asked for node in stage.nodes.values())
+
+
+@pytest.mark.parametrize("says", [answer(item("x")), KeyboardInterrupt()], ids=["answered", "interrupted"])
+def test_an_agent_that_cannot_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch, says: Answer | BaseException) -> None:
+    """Beside the answer, which is good; and also after a Ctrl-C."""
+    stage = Stage(monkeypatch, {"a": says}, {"x": "a"})
 
     def fail() -> None:
-        raise NetnsError("forbidden")
+        raise RefusedError("forbidden")
 
     monkeypatch.setattr(stage.nodes["a"], "close", fail)
-    with pytest.raises(NetnsError, match="could not be deleted: forbidden"):
-        survey.pods(stage.reach, ["x"], None)
+    if isinstance(says, Answer):
+        report = survey.pods(stage.reach, ["x"], None)
+        assert len(report.items) == 1
+        (error,) = report.errors
+    else:
+        with pytest.raises(RefusedError) as caught:
+            survey.pods(stage.reach, ["x"], None)
+        error = caught.value
+    assert "could not be deleted: forbidden" in error.message and "cleanup" in (error.hint or "")
 
 
 def test_a_pod_that_the_node_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,14 +165,29 @@ def test_a_nodes_pods_get_the_api_servers_facts(monkeypatch: pytest.MonkeyPatch)
     report = survey.nodes(stage.reach, ["a"])
     assert [one.node for one in report.items] == ["a"] * 3
     assert [one.pod and one.pod.ips for one in report.items] == [None, ("10.244.2.14",), ()]
+
+
+def test_the_host_is_nobodys_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for a node, its own namespace stays its own, also where a pod with the host's network is in it."""
+    shared = replace(HOST, pod=Pod("shop", "x", "uid-x", (), True))
+    report = survey.nodes(Stage(monkeypatch, {"a": answer(shared)}, {"x": "a"}).reach, ["a"])
+    assert [(one.role, one.pod and one.pod.ips, one.warnings) for one in report.items] == [("host", (), ())]
+
+
+def test_the_rest_of_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(HOST, item("x"), item("stranger", DOCKER), warnings=(Warning("w", "careful"),))}, {"x": "a"})
+    report = survey.nodes(stage.reach, ["a"])
     assert report.warnings == (Warning("w", "a: careful"),)
 
 
-@pytest.mark.parametrize("name", ["none", "sick", "silent"])
-def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(("name", "said"), [
+    ("none", "no node none"), ("sick", "is not ready"), ("silent", "lease"), ("windows", "runs windows"), ("by-label", "Linux's"),
+    ("virtual", "is virtual"), ("fargate", "is virtual"),
+])  # fmt: skip
+def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
     stage = Stage(monkeypatch, {name: answer(), "a": answer(HOST)}, {})
     report = survey.nodes(stage.reach, [name, "a"])
-    assert len(report.errors) == 1 and len(report.items) == 1
+    assert len(report.errors) == 1 and len(report.items) == 1 and said in report.errors[0].message
     assert stage.nodes[name].asked == [] and stage.nodes[name].closed == 0
 
 
@@ -178,6 +224,34 @@ def test_a_hundred_nodes_take_little_more_than_the_slowest(monkeypatch: pytest.M
     assert [item.node for item in report.items] == names
     assert said[-2].startswith("100 of 100 nodes have answered")
     assert all(node.closed for node in stage.nodes.values())
+
+
+def test_a_hundred_nodes_are_looked_up_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server 30 ms away, asked three times for each node: one after another would take nine seconds."""
+    names = [f"node-{number:03}" for number in range(100)]
+    stage = Stage(monkeypatch, {name: answer(HOST) for name in names}, {f"pod-{name}": name for name in names})
+
+    def distant(method: Any) -> Any:
+        return lambda *words, **selectors: (time.sleep(0.03), method(*words, **selectors))[1]
+
+    for name in ("node", "lease_age", "pods"):
+        monkeypatch.setattr(stage.reach.cluster, name, distant(getattr(stage.reach.cluster, name)))
+    begun = time.monotonic()
+    assert len(survey.nodes(stage.reach, names).items) == 100
+    assert time.monotonic() - begun < 2
+
+
+def test_without_the_right_to_list_pods_the_runtimes_words_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, {"a": answer(HOST, item("x"))}, {"x": "a"})
+
+    def refuse(namespace: str | None, **selectors: str) -> None:
+        raise RefusedError("the cluster does not let you list pods")
+
+    monkeypatch.setattr(stage.reach.cluster, "pods", refuse)
+    report = survey.nodes(stage.reach, ["a"])
+    assert [one.pod and one.pod.name for one in report.items] == [None, "x"]
+    (error,) = report.errors
+    assert "does not let you list pods" in error.message and "as its runtime knows them" in error.message
 
 
 def test_all_nodes_with_one_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from kubectl_netns.client.targets import Target, facts_of, target, written
-from kubectl_netns.errors import NoNamespaceError
+from kubectl_netns.client import targets
+from kubectl_netns.client.cluster import Cluster
+from kubectl_netns.client.kubectl import Connection, Kubectl
+from kubectl_netns.client.targets import Target, facts_of, find, target, written
+from kubectl_netns.errors import KubectlError, NetnsError, NoNamespaceError, NotFoundError, RefusedError, UsageError
 from kubectl_netns.model import Pod
 
 
@@ -79,3 +84,59 @@ STATIC = "d3b0738f2f5e9b1c"
 ], ids=["by uid", "its predecessor", "a static pod", "any namespace", "another namespace", "uid before name"])  # fmt: skip
 def test_whether_a_runtimes_pod_is_the_one_asked_for(asked: Pod, found: Pod, same: bool) -> None:
     assert asked.matches(found) is same
+
+
+class Api:
+    """One namespace of an API server: it notes the selector, and gives pods of which the running, oldest one is `right`."""
+
+    namespace = "shop"
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+
+    def pods(self, namespace: str, **selectors: str) -> list[dict[str, Any]]:
+        self.asked.append(selectors)
+        listed = (("pending", "Pending", "1"), ("younger", "Running", "3"), ("right", "Running", "2"))
+        return [{"metadata": {"namespace": "shop", "name": name, "uid": name, "creationTimestamp": made},
+                 "spec": {"nodeName": "a"}, "status": {"phase": phase, "podIP": "10.0.0.1"}} for name, phase, made in listed]  # fmt: skip
+
+
+def found(tmp_path: Path, script: str, word: str = "deployment/web") -> tuple[Target, Api]:
+    program, api = tmp_path / "kubectl", Api()
+    program.write_text(f'#!/bin/sh\n[ "$1 $2 $3 $4" = "get {word} --namespace=shop --output=json" ] || exit 9\n{script}\n')
+    program.chmod(0o755)
+    return find(cast(Cluster, api), Kubectl(str(program), Connection()), word), api
+
+
+def test_an_owner_stands_for_its_oldest_running_pod(tmp_path: Path) -> None:
+    target, api = found(tmp_path, """echo '{"spec": {"selector": {"matchLabels": {"app": "web"}}}}'""")
+    assert (target.pod.name, api.asked) == ("right", [{"labelSelector": "app=web"}])
+
+
+@pytest.mark.parametrize(("script", "kind", "said"), [
+    ("echo 'Error from server (NotFound): deployments.apps \"web\" not found' >&2; exit 1", NotFoundError, "not found"),
+    ("echo \"error: the server doesn't have a resource type \\\"x\\\"\" >&2; exit 1", NotFoundError, "resource type"),
+    ("echo 'Error from server (Forbidden): deployments.apps \"web\" is forbidden: User \"u\" cannot get' >&2; exit 1", RefusedError, "cannot get"),
+    ("echo 'error: something else' >&2; exit 1", KubectlError, "something else"),
+    ("echo '{\"spec\": {}}'", UsageError, "selects no pods"),
+    ("echo nonsense", KubectlError, "no object"),
+    ("echo '[]'", KubectlError, "no object"),
+])  # fmt: skip
+def test_an_owner_without_pods(tmp_path: Path, script: str, kind: type[NetnsError], said: str) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        found(tmp_path, script)
+    assert type(caught.value) is kind
+
+
+def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "PATIENCE", 0.5)
+    begun = time.monotonic()
+    with pytest.raises(KubectlError, match="did not end"):
+        found(tmp_path, "exec sleep 60")
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("word", ["", "/", "/web", "deployment/", "a/b/c", "pod/"])
+def test_words_that_are_no_pod(word: str) -> None:
+    with pytest.raises(UsageError):
+        find(cast(Cluster, None), cast(Kubectl, None), word)

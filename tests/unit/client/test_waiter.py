@@ -47,6 +47,14 @@ def test_it_stays_while_somebody_speaks() -> None:
     assert seconds(process) < 5
 
 
+def test_its_patience_after_the_first_sign_is_its_own() -> None:
+    """Short before it, so that a pod whose client never came does not stay; then as long as it was told, also with --keep."""
+    process, nonce = start(4, 60, first=1)
+    time.sleep(0.5)
+    speak(nonce)
+    assert 2 < seconds(process) < 8
+
+
 def test_it_ends_at_its_time_in_any_case() -> None:
     process, nonce = start(30, 1.5, first=30)
     time.sleep(0.7)

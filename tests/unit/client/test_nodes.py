@@ -1,0 +1,119 @@
+"""A node in a cluster, with an agent pod that is an actor and the real agent as its process: adopted or made, asked, kept."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from kubectl_netns.client import bundle, nodes
+from kubectl_netns.client.agent_pod import Spec
+from kubectl_netns.client.cluster import Cluster
+from kubectl_netns.client.kubectl import Connection, Kubectl
+from kubectl_netns.errors import NetnsError, NodeError, ProtocolError, RefusedError
+from kubectl_netns.model import Answer, Question
+
+HELLO = """
+import json, os, sys
+from kubectl_netns import wire
+from kubectl_netns.model import Answer
+os.read(0, 1 << 20)
+def write(data): sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
+writer = wire.Writer(write)
+writer.send(wire.Kind.HELLO, json.dumps({"version": 1, "nonce": NONCE}).encode())
+writer.send(wire.Kind.ANSWER, wire.encode(Answer("linux/amd64", ())))
+"""
+GOOD = HELLO + "writer.end()"
+
+
+class Actor:
+    """An AgentPod; `scripts` are what its exec runs, in turn, the last for ever."""
+
+    def __init__(self, *scripts: str, kept: bool = False, starts: float = 0.0, fails: NetnsError | None = None) -> None:
+        self.scripts, self.kept, self.starts, self.fails = list(scripts), kept, starts, fails
+        self.nonce = secrets.token_hex(4)
+        self.did: list[str] = []
+
+    def adopt(self) -> bool:
+        self.did.append("adopt")
+        return self.kept
+
+    def exec_command(self, *words: str) -> list[str]:
+        script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        return [sys.executable, "-c", f"NONCE = {self.nonce!r}\n{script}"]
+
+    def wait(self, progress: Any) -> None:
+        time.sleep(self.starts)
+        if self.fails:
+            raise self.fails
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.did.append(name)
+
+
+def ask(actor: Actor, timeout: float = 10.0, keep: float = 0.0) -> Answer:
+    facts = {"metadata": {"name": "a"}, "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://1.6"}}}
+    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), facts, Spec("image", "ns", timeout, keep))
+    vars(node)["_pod"] = actor
+    return node.ask(Question(), lambda text: None)
+
+
+@pytest.fixture(autouse=True)
+def small_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "build", lambda runtime: b"bundle" if runtime == "containerd" else pytest.fail(str(runtime)))
+
+
+def test_a_new_agent_is_made_asked_and_perhaps_kept() -> None:
+    actor = Actor(GOOD)
+    assert ask(actor) == Answer("linux/amd64", ())
+    assert actor.did == ["adopt", "create", "keep"]
+
+
+def test_it_is_tried_before_the_api_server_knows_that_it_runs() -> None:
+    begun = time.monotonic()
+    ask(Actor("import sys; sys.exit('container not found')", GOOD, starts=5))
+    assert time.monotonic() - begun < 4
+
+
+def test_a_kept_one_spares_a_new_one() -> None:
+    actor = Actor(GOOD, kept=True)
+    ask(actor)
+    assert actor.did == ["adopt", "keep"]
+
+
+@pytest.mark.parametrize("first", ["import sys; sys.exit('no such container')", HELLO, "print('x' * 100000)"], ids=["silent", "cut", "foreign"])
+def test_a_kept_one_that_makes_no_sense_is_replaced(first: str) -> None:
+    actor = Actor(first, GOOD, kept=True)
+    assert ask(actor) == Answer("linux/amd64", ())
+    assert actor.did == ["adopt", "forget", "create", "keep"]
+
+
+@pytest.mark.parametrize(("script", "kind", "said"), [
+    (HELLO, ProtocolError, "cut short"),
+    ("import sys; sys.exit('kubectl-netns: the image has Python 2.7')", NodeError, "the image has Python 2.7"),
+    ("import sys; sys.exit('Error from server (Forbidden): no')", RefusedError, "does not let you run the agent"),
+    ("import sys; sys.exit('unable to upgrade')", ProtocolError, "ended without an answer: unable to upgrade"),
+    ("import time; time.sleep(60)", NodeError, "did not answer within 2 s"),
+])  # fmt: skip
+def test_a_new_one_that_does_not_answer_is_told(script: str, kind: type[NetnsError], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        ask(Actor(script), timeout=2.0)
+
+
+def test_why_it_does_not_start_is_told_and_not_that_it_does_not_answer() -> None:
+    with pytest.raises(NodeError, match="no python3"):
+        ask(Actor("import sys; sys.exit('container not found')", starts=0.5, fails=NodeError("the image has no python3")))
+
+
+def test_the_agents_python_heeds_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    """Official images come without bytecode: without -B Python would write it into the container, on the node's disk."""
+    command = nodes.boot(sys.executable, b"", "x")
+    flags = command[1 : command.index("-c")]
+    said = subprocess.run([sys.executable, *flags, "-c", "import sys; print(sys.flags.isolated, sys.flags.no_site, sys.flags.dont_write_bytecode)"],
+                          capture_output=True, text=True, check=True, env={})  # fmt: skip
+    assert said.stdout.split() == ["1", "1", "1"]
