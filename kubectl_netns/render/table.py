@@ -51,6 +51,7 @@ def _facts(item: NetworkNamespace, wide: bool) -> list[tuple[str, str, str]]:
     rows.append(("Namespace", namespace.path or NOTHING, f"{_inode(item)}{nsid if wide else ''}"))
     if wide:
         rows.append(("Held by", " ".join(namespace.held_by) or NOTHING, " ".join(namespace.names)))
+    rows += [("Found by", f"{match.kind} {_short(match.value, wide)}", match.detail or "") for match in item.found_by]
     if wide or item.verdict != "owned":
         rows.append(("Verdict", item.verdict, item.reason or ""))
     return [(label, safe(first), safe(rest)) for label, first, rest in rows]
@@ -129,6 +130,9 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "INTERFACES", "ADDRESSES"]
         rows = [[*_identity(item), item.verdict, _held(item), _pid(item), _links(item), _addresses(item)] for item in items]
         owners = list(items)
+    if any(item.found_by for item in items):
+        headers.append("FOUND BY")
+        rows = [[*row, _found_by(item, wide)] for item, row in zip(owners, rows)]
     if nodes:
         headers = ["NODE", *headers]
         rows = [[safe(item.node or NOTHING), *row] for item, row in zip(owners, rows)]
@@ -188,6 +192,11 @@ def _addresses(item: NetworkNamespace) -> str:
     ]
     more = [f"+{len(shown) - LISTED}"] if len(shown) > LISTED else []
     return " ".join(shown[:LISTED] + more) or NOTHING
+
+
+def _found_by(item: NetworkNamespace, wide: bool) -> str:
+    words = (" ".join(filter(None, (match.kind, _short(match.value, wide), match.detail))) for match in item.found_by)
+    return safe("; ".join(words))
 
 
 def _short(identifier: str, wide: bool) -> str:
