@@ -40,7 +40,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Hit:
-    """A namespace and why: by its key, or as the item itself (a stale name has no key). `holder`: a pod that shares the host's."""
+    """A namespace and why: by its key, or as the item itself (a stale name has no key). `holder`: a pod on the host's."""
 
     match: Match
     key: Key | None = None
@@ -67,7 +67,7 @@ def select(
 
 
 def dead_ends(known: Known, clues: Iterable[Clue], told: Iterable[Holder]) -> Iterator[Warning]:
-    """Why a clue leads nowhere: a sandbox that a runtime still tells of, but that is in no namespace any more; a hidden process."""
+    """Why a clue leads nowhere: to a sandbox that a runtime still tells of, but that has no namespace; to a hidden process."""
     there = {holder.sandbox.id for _, holder in _holders(known)} | {item.sandbox.id for item in known.items if item.sandbox}
     kinds = {clue.kind: clue.value for clue in clues}
     for holder in told:
@@ -210,14 +210,14 @@ def _holders(known: Known) -> Iterator[tuple[Key, Holder]]:
 
 
 def _beyond(known: Known, item: NetworkNamespace, interface: Interface, kind: str, value: str, which: str) -> Hit:
-    """For an interface of the host: the namespace that its peer is in; the host's own where there is no peer, or it was not seen."""
+    """For an interface of the host: the namespace that its peer is in; the host's own where it has none, or it was not seen."""
     peer = interface.peer
     if peer is None or peer.on_host:
         return Hit(Match(kind, value, f"{which} on the host"), item=item)
     key = known.host[0], peer.inode or 0
     if any(_key(one) == key for one in known.items):
         return Hit(Match(kind, value, f"{which} on the host, peer of {peer.name}"), key)
-    return Hit(Match(kind, value, f"{which} on the host, its peer is in a namespace that was not seen"), item=item)
+    return Hit(Match(kind, value, f"{which} on the host, peer not seen"), item=item)
 
 
 def _of(known: Known, key: Key, holder: Holder, match: Match) -> Hit:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import IncompleteError, NetnsError, NoNamespaceError, NotFoundError, RefusedError
-from ..model import Answer, Clue, Match, NetworkNamespace, Question, Warning
+from ..model import Answer, Clue, Match, NetworkNamespace, Pod, Question, Warning
 from . import rights, survey, targets
 from .agent_pod import Progress
 from .cluster import Cluster, Object
@@ -72,7 +72,7 @@ def cluster(reach: Reach, search: Search, names: Sequence[str] | None, all_nodes
         asked = list(known)
     answers, failures = survey.ask(reach, dict.fromkeys(asked, search.question), known)
     errors += failures
-    items = [item for name, answer in answers.items() for item in _completed(reach.cluster, name, answer)]
+    items = [item for name, answer in answers.items() for item in _completed(reach.cluster, search, name, answer, errors)]
     missed = [one for one in placed if one.target and one.match and not any(_is_of(item, one.target) for item in items)]
     items += _as_the_api_server_says(reach, search, [one for one in missed if one.node in answers], errors)
     warnings = [*survey.warnings_of(answers), *(_told(one) for one in missed if one.node not in answers)]
@@ -102,8 +102,8 @@ def _report(
         unsure = IncompleteError(f"{missing}, but not everything could be looked at", "so it may be there all the same")
         return Report((), (unsure, *errors), rest)
     named = "interface" in [clue.kind for clue in search.clues]
-    hint = "interfaces are looked for by the names that they have on the node, not in pods" if named else None
-    return Report((), (NotFoundError(missing, hint),), rest)
+    hint = "interfaces are looked for by their names on the node, not in pods; a pod is shown by `kubectl netns POD`"
+    return Report((), (NotFoundError(missing, hint if named else None),), rest)
 
 
 def _missing(search: Search, asked: list[str]) -> str:
@@ -148,7 +148,7 @@ def _by_address(cluster: Cluster, search: Search) -> Iterator[Placed]:
 
 def _is_live(pod: Object) -> bool:
     """A completed pod keeps its address in the API, but another may have it by now."""
-    return bool(pod["spec"].get("nodeName")) and pod.get("status", {}).get("phase") == "Running"
+    return bool(pod["spec"].get("nodeName")) and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
 
 
 def _by_container(cluster: Cluster, search: Search, errors: list[NetnsError]) -> Iterator[Placed]:
@@ -178,10 +178,16 @@ def _containers(pod: Object) -> Iterator[tuple[str, str]]:
                     yield one["name"], told["containerID"].partition("://")[2]
 
 
-def _completed(cluster: Cluster, name: str, answer: Answer) -> Iterator[NetworkNamespace]:
-    """A node's items, their pods as the API server knows them."""
-    pods = cluster.pods(None, fieldSelector=f"spec.nodeName={name}") if any(item.pod for item in answer.namespaces) else ()
-    known = [targets.facts_of(pod) for pod in pods]
+def _completed(
+    cluster: Cluster, search: Search, name: str, answer: Answer, errors: list[NetnsError]
+) -> Iterator[NetworkNamespace]:
+    """A node's items, their pods as the API server knows them; where it does not tell, as the runtime does."""
+    known: list[Pod] = []
+    if any(item.pod for item in answer.namespaces):
+        try:
+            known = [targets.facts_of(pod) for pod in cluster.pods(search.namespace, fieldSelector=f"spec.nodeName={name}")]
+        except RefusedError as error:
+            errors.append(error)
     for item in answer.namespaces:
         own = next((pod for pod in known if item.pod and pod.matches(item.pod)), item.pod)
         yield survey.complete(item, name, own)
@@ -194,9 +200,8 @@ def _as_the_api_server_says(
     per_node: dict[str, list[Placed]] = {}
     for one in missed:
         per_node.setdefault(one.node, []).append(one)
-    asked = {
-        name: Question(tuple(one.target.pod for one in placed if one.target), show=search.show) for name, placed in per_node.items()
-    }
+    pods = {name: tuple(one.target.pod for one in placed if one.target) for name, placed in per_node.items()}
+    asked = {name: Question(wanted, show=search.show) for name, wanted in pods.items()}
     answers, failures = survey.ask(reach, asked) if asked else ({}, [])
     errors += failures
     for one in missed:

@@ -10,7 +10,7 @@ import typer
 
 from ..client import readings, search
 from ..errors import ExitStatus, UsageError
-from ..model import NetworkNamespace
+from ..model import Clue, NetworkNamespace
 from ..render import table
 from .answering import finish, reach
 from .console import Console
@@ -38,14 +38,20 @@ def find(
         return finish(search.local(asked, common.seconds, console.progress), common, console, single=True, people=_people)
     if node and all_nodes:
         raise UsageError("--node and --all-nodes exclude each other")
-    counted = [clue.kind for clue in clues if readings.per_node(clue)]
-    if counted and not node and not all_nodes:
-        others = [f"--kind {clue.kind}" for clue in clues if not readings.per_node(clue)]
-        hint = "; ".join(["name it with --node, or look on --all-nodes", *([f"it is neither: {', '.join(others)}"] if others else [])])
-        raise UsageError(f'"{what}" may be a node\'s own {" or ".join(counted)}: on which node?', hint)
+    if not node and not all_nodes:
+        _refuse_numbers(what, clues)
     names = [name.removeprefix("node/") for name in dict.fromkeys(node or ())]
     report = search.cluster(reach(common, console), asked, names, all_nodes)
     return finish(report, common, console, single=True, people=_people)
+
+
+def _refuse_numbers(what: str, clues: Sequence[Clue]) -> None:
+    """Without a node: every node has a process 4711. To look on all of them is for the user to say."""
+    counted = [clue.kind for clue in clues if readings.per_node(clue)]
+    others = [f"--kind {clue.kind}" for clue in clues if not readings.per_node(clue)]
+    if counted:
+        hint = f"name it with --node, or look on --all-nodes{'; or it is ' if others else ''}{' or '.join(others)}"
+        raise UsageError(f'"{what}" may be a node\'s own {" or ".join(counted)}: on which node?', hint)
 
 
 def _people(items: Sequence[NetworkNamespace], wide: bool) -> str:

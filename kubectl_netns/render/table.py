@@ -70,6 +70,11 @@ def _link(one: Interface, wide: bool) -> list[object]:
             other_side(one)]  # fmt: skip
 
 
+def _all_links(item: NetworkNamespace) -> list[list[object]]:
+    """What has no interfaces, as a stale name, has a line all the same."""
+    return [_link(one, wide=True) for one in item.interfaces] or [[NOTHING] * 8]
+
+
 def _address(address: Address, wide: bool) -> str:
     """An IPv6 link-local address is long and says little: it is shortened, unless the reader wants it wide."""
     text = address.address
@@ -121,11 +126,11 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "PATH", "#", "NAME", "KIND", "STATE", "MTU", "MAC",
                    "ADDRESSES", "OTHER SIDE"]  # fmt: skip
         rows = [
-            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *_link(one, wide)]
+            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *link]
             for item in items
-            for one in item.interfaces
+            for link in _all_links(item)
         ]
-        owners = [item for item in items for _ in item.interfaces]
+        owners = [item for item in items for _ in _all_links(item)]
     else:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "INTERFACES", "ADDRESSES"]
         rows = [[*_identity(item), item.verdict, _held(item), _pid(item), _links(item), _addresses(item)] for item in items]
