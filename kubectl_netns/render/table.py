@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from ..model import Address, Interface, NetworkNamespace, Pod, Tunnel
+from ..model import Address, Interface, Match, NetworkNamespace, Pod, Tunnel
 from . import contents
 from .safe import safe
 
@@ -14,6 +14,7 @@ SHORT_ID = 12
 LINK_LOCAL = 10
 LISTED = 4
 NOTHING = "-"
+IDENTIFIERS = ("sandbox", "container", "network")
 
 
 def cards(items: Iterable[NetworkNamespace], wide: bool) -> str:
@@ -51,7 +52,7 @@ def _facts(item: NetworkNamespace, wide: bool) -> list[tuple[str, str, str]]:
     rows.append(("Namespace", namespace.path or NOTHING, f"{_inode(item)}{nsid if wide else ''}"))
     if wide:
         rows.append(("Held by", " ".join(namespace.held_by) or NOTHING, " ".join(namespace.names)))
-    rows += [("Found by", f"{match.kind} {_short(match.value, wide)}", match.detail or "") for match in item.found_by]
+    rows += [("Found by", f"{match.kind} {_value(match, wide)}", match.detail or "") for match in item.found_by]
     if wide or item.verdict != "owned":
         rows.append(("Verdict", item.verdict, item.reason or ""))
     return [(label, safe(first), safe(rest)) for label, first, rest in rows]
@@ -200,8 +201,12 @@ def _addresses(item: NetworkNamespace) -> str:
 
 
 def _found_by(item: NetworkNamespace, wide: bool) -> str:
-    words = (" ".join(filter(None, (match.kind, _short(match.value, wide), match.detail))) for match in item.found_by)
+    words = (" ".join(filter(None, (match.kind, _value(match, wide), match.detail))) for match in item.found_by)
     return safe("; ".join(words))
+
+
+def _value(match: Match, wide: bool) -> str:
+    return _short(match.value, wide) if match.kind in IDENTIFIERS else match.value
 
 
 def _short(identifier: str, wide: bool) -> str:
