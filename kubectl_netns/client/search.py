@@ -93,7 +93,7 @@ def _report(
     found, warnings = tuple(filter(search.wanted, items)), tuple(warnings)
     gone = [warning for warning in warnings if warning.code == GONE]
     rest = tuple(warning for warning in warnings if warning.code != GONE)
-    if found or not asked or any(isinstance(error, NoNamespaceError) for error in errors):
+    if found or (errors and not asked) or any(isinstance(error, NoNamespaceError) for error in errors):
         return Report(found, tuple(errors), rest)
     if gone:
         return Report((), (*(NoNamespaceError(one.message) for one in gone), *errors), rest)
@@ -107,7 +107,7 @@ def _report(
 
 
 def _missing(search: Search, asked: list[str]) -> str:
-    where = " and ".join(asked) if len(asked) < NAMED else f"any of {len(asked)} nodes"
+    where = " and ".join(asked) if 0 < len(asked) < NAMED else f"any of {len(asked)} nodes"
     whose = f" of a pod in namespace {search.namespace}" if search.namespace else ""
     kinds = " or ".join(dict.fromkeys(clue.kind for clue in search.clues))
     return f'nothing{whose} on {where} is "{search.word}", looked for as {kinds}'

@@ -314,3 +314,11 @@ def test_local_on_the_node_itself(facts: dict[str, Facts], run: Run, node: Node)
         item = found(run("--local", "find", word, "-o", "json", prefix=tuple(node.command([]))))
         assert (item["node"], item["namespace"]["inode"], item["pod"]["name"]) == (None, known.inode, known.name)
     assert run("--local", "find", "vethnobody", prefix=tuple(node.command([]))).status == ExitStatus.NOT_FOUND
+
+
+def test_the_role_of_the_readme_is_enough(testbed: Cluster, facts: dict[str, Facts], run: Run) -> None:
+    known = facts[NODES[0].name]
+    operator = {"KUBECONFIG": str(testbed.operator_kubeconfig)}
+    for word in (known.ips[0], known.veth["ifname"], known.container):
+        item = found(run("find", word, "-o", "json", environment=operator))
+        assert item["pod"]["name"] == known.name

@@ -165,6 +165,13 @@ def test_nothing_is_not_found_where_all_was_looked_at(monkeypatch: pytest.Monkey
     assert error.message == 'nothing on any of 3 nodes is "nosuch", looked for as interface or name'
 
 
+def test_a_cluster_without_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, [])
+    monkeypatch.setattr(stage.api, "nodes", lambda: iter(()))
+    (error,) = stage.find("nosuch").errors
+    assert error.status == ExitStatus.NOT_FOUND and "any of 0 nodes" in error.message
+
+
 @pytest.mark.parametrize("says", [
     {"b": NodeError("broken")}, {"b": answer(warnings=(Warning("runtime-unavailable", "dead"),))},
     {"b": answer(warnings=(Warning("namespace-unreadable", "shut"),))},
