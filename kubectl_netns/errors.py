@@ -8,11 +8,12 @@
     ├── NodeError              6  the node, or this machine, cannot run the agent
     │   └── KubectlError          … because kubectl is missing, too old, or failed
     ├── ClusterError           1  the cluster cannot be reached, or there is no kubeconfig
-    └── ProtocolError          1  the agent's words make no sense: they are not trusted
+    ├── ProtocolError          1  the agent's words make no sense: they are not trusted
+    └── IncompleteError        7  nothing was found, but not everything could be looked at
     BaseException
     └── Interrupted          130  Ctrl-C, SIGTERM or SIGHUP: nothing that catches errors on its way may take it for one
 
-`INCOMPLETE` (7) is no error: the answer was printed, with warnings on stderr.
+`INCOMPLETE` (7) is no error where something was found: the answer was printed, with warnings on stderr.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class ClusterError(NetnsError):
 
 class ProtocolError(NetnsError):
     pass
+
+
+class IncompleteError(NetnsError):
+    status = ExitStatus.INCOMPLETE
 
 
 class Interrupted(BaseException):

@@ -219,12 +219,24 @@ class Sandbox:
 
 
 @dataclass(frozen=True)
+class Match:
+    """Why a namespace is the answer to a search: what was found, as which kind of thing, in full, and where.
+
+    `kind` is one of Clue's. `detail` is for people, None where `value` says all.
+    """
+
+    kind: str
+    value: str
+    detail: str | None
+
+
+@dataclass(frozen=True)
 class NetworkNamespace:
     """One namespace of one node with everything that is known about it: the item of every answer.
 
     `role` is host, pod, container, named or unknown; `verdict` owned, orphan (held, but its sandbox is gone or not ready),
     stale (a name whose namespace is gone) or unknown, and `reason` says why. `process` is the one with the lowest PID in it.
-    `routes`, `neighbours`, `rules` and `sockets` are None where they were not asked for.
+    `routes`, `neighbours`, `rules` and `sockets` are None where they were not asked for. `found_by` says why a search has it.
     """
 
     node: str | None
@@ -243,6 +255,19 @@ class NetworkNamespace:
     neighbours: tuple[Neighbour, ...] | None = None
     rules: tuple[Rule, ...] | None = None
     sockets: tuple[Socket, ...] | None = None
+    found_by: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One reading of a word that somebody looks for: the kind of thing that it may be, and it in that kind's own spelling.
+
+    `kind` is address, mac, interface or ifindex (of the node's own), inode, sandbox, container, network (Docker's SandboxID),
+    pid, path or name; IDs may be the beginning of one.
+    """
+
+    kind: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -251,11 +276,13 @@ class Question:
 
     `runtime` is the node's container runtime (docker, containerd, cri-o), None to ask all that are found.
     `show` says what else is wanted: routes, neighbours, rules, sockets, statistics.
+    With `clues`, of all namespaces only those to which one of them leads.
     """
 
     pods: tuple[Pod, ...] | None = None
     runtime: str | None = None
     show: tuple[str, ...] = ()
+    clues: tuple[Clue, ...] = ()
 
 
 @dataclass(frozen=True)

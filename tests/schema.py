@@ -22,6 +22,7 @@ WORDS = {
     "Route.family": ["inet", "inet6"],
     "Rule.family": ["inet", "inet6"],
     "Neighbour.family": ["inet", "inet6"],
+    "Match.kind": ["address", "mac", "interface", "ifindex", "inode", "sandbox", "container", "network", "pid", "path", "name"],
     "Namespace.heldBy": ["process", "thread", "mount", "descriptor", "socket", "nsid"],
     "NetworkNamespace.role": ["host", "pod", "container", "named", "unknown"],
     "NetworkNamespace.verdict": ["owned", "orphan", "stale", "unknown"],

@@ -94,7 +94,16 @@ class _Surveyor:
         ]
         if not self._everything:
             return _best(described)
-        return [*crosscheck.duplicates(described), *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)]
+        items = [*crosscheck.duplicates(described), *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)]
+        return self._sought(items, found, host.key) if self._question.clues else items
+
+    def _sought(self, items: list[NetworkNamespace], found: dict[Key, Found], host: Key) -> list[NetworkNamespace]:
+        from . import clues
+
+        known = clues.Known(self._place, host, found, items)
+        chosen = clues.select(known, self._question.clues, lambda item, holder: self._shared(item, found[host], holder))
+        self._warnings += clues.dead_ends(known, self._question.clues, self._told)
+        return chosen
 
     def _visits(self, visitor: Visitor, found: dict[Key, Found], ways: dict[Key, str]) -> dict[Key, Visit]:
         """What could be visited, and is what it was taken for. What is there but cannot be read is told.
@@ -121,11 +130,14 @@ class _Surveyor:
         if one.key == host:
             plain = self._item(one, visit, interfaces, host, None)
             return [plain] if self._everything else [
-                replace(plain, pod=holder.pod, sandbox=holder.sandbox, warnings=(*plain.warnings, *self._notes(one, holder)))
-                for holder in one.holders
+                self._shared(plain, one, holder) for holder in one.holders
             ]  # fmt: skip
         holder = max(one.holders, key=lambda holder: ownership.rank(holder.sandbox), default=None)
         return [self._item(one, visit, interfaces, host, holder)]
+
+    def _shared(self, host: NetworkNamespace, one: Found, holder: Holder) -> NetworkNamespace:
+        """The host's item as that of a pod which is on the node's network."""
+        return replace(host, pod=holder.pod, sandbox=holder.sandbox, warnings=(*host.warnings, *self._notes(one, holder)))
 
     def _notes(self, one: Found, holder: Holder | None) -> list[Warning]:
         if holder is None:

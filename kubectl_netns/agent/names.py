@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .enter import key_at
 from .holders import Found
 from .place import Place
+from .processes import NSFS_ROOT
 
 FOLDERS = ("/run/netns", "/run/docker/netns")
 MAX_LINKS = 8
@@ -50,12 +51,15 @@ def read(place: Place, found: dict[tuple[int, int], Found], device: int) -> list
 
 
 def resolve(place: Place, path: str) -> str:
-    """Where a name leads, as the node sees it; the name itself when it is no link."""
+    """Where a name leads, as the node sees it; the name itself when it is no link, or one of /proc's, whose text is no path."""
     for _ in range(MAX_LINKS):
         try:
-            path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(place.file(path))))
+            target = os.readlink(place.file(path))
         except OSError:
             break
+        if NSFS_ROOT.match(target):
+            break
+        path = os.path.normpath(os.path.join(os.path.dirname(path), target))
     return path
 
 

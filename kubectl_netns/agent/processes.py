@@ -17,6 +17,7 @@ from .place import Place
 POD_UID = re.compile(r"pod([0-9a-f]{8}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{12})(?![0-9a-f])")
 CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 NSFS_ROOT = re.compile(r"^net:\[(\d+)\]$")
+THREAD_GROUP = re.compile(r"^Tgid:\s+(\d+)$", re.MULTILINE)
 OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -55,6 +56,12 @@ def by_namespace(place: Place) -> dict[Key, list[int]]:
 def threads(place: Place, pid: int) -> list[int]:
     """The threads of a process but its first, which has the process's own number."""
     return [tid for tid in _numbers(place.process(pid, "task")) if tid != pid]
+
+
+def thread_group(place: Place, number: int) -> int | None:
+    """The process that a thread is of, which may be itself; None where nothing has this number."""
+    match = THREAD_GROUP.search(_read(place.process(number, "status"), ""))
+    return int(match[1]) if match else None
 
 
 def by_mount_namespace(place: Place) -> list[int]:

@@ -67,7 +67,7 @@ def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[s
     for target in wanted:
         per_node.setdefault(target.node, []).append(target.pod)
     asked = {name: Question(tuple(pods), show=show) for name, pods in per_node.items()}
-    answers, failures = _ask(reach, asked)
+    answers, failures = ask(reach, asked)
     items: list[NetworkNamespace] = []
     for target in wanted:
         if target.node in answers:
@@ -75,14 +75,14 @@ def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[s
             items += [complete(item, target.node, target.pod) for item in found[:1]]
             errors += [] if found else [targets.missing(target.pod, target.node)]
     told = tuple(rights.explained(error, reach.cluster, reach.spec.namespace) for error in (*errors, *failures))
-    return Report(tuple(items), told, _warnings(answers))
+    return Report(tuple(items), told, warnings_of(answers))
 
 
 def nodes(reach: Reach, names: Iterable[str] | None, show: tuple[str, ...] = ()) -> Report:
     """Every namespace of these nodes; `names` None: of all."""
     known_nodes = {node["metadata"]["name"]: node for node in reach.cluster.nodes()} if names is None else {}
     asked = dict.fromkeys(known_nodes if names is None else names, Question(show=show))
-    answers, failures = _ask(reach, asked, known_nodes)
+    answers, failures = ask(reach, asked, known_nodes)
     listed = _each(answers, lambda name: _pods_of(reach.cluster, name), reach.detail, "nodes' pods were listed")
     items: list[NetworkNamespace] = []
     for name, answer in answers.items():
@@ -90,9 +90,9 @@ def nodes(reach: Reach, names: Iterable[str] | None, show: tuple[str, ...] = ())
         if isinstance(known, NetnsError):
             failures.append(type(known)(f"the pods of {name} are told as its runtime knows them: {known.message}", known.hint))
             known = []
-        items += [complete(item, name, _named(item, known)) for item in answer.namespaces]
+        items += [complete(item, name, named(item, known)) for item in answer.namespaces]
     told = tuple(rights.explained(error, reach.cluster, reach.spec.namespace) for error in failures)
-    return Report(tuple(items), told, _warnings(answers))
+    return Report(tuple(items), told, warnings_of(answers))
 
 
 def local(
@@ -133,17 +133,17 @@ def _pods_of(cluster: Cluster, node: str) -> list[Pod]:
     return [targets.facts_of(pod) for pod in cluster.pods(None, fieldSelector=f"spec.nodeName={node}")]
 
 
-def _named(item: NetworkNamespace, known: list[Pod]) -> Pod | None:
+def named(item: NetworkNamespace, known: list[Pod]) -> Pod | None:
     return next((pod for pod in known if item.pod and item.role != "host" and pod.matches(item.pod)), item.pod)
 
 
-def _warnings(answers: dict[str, Answer]) -> tuple[Warning, ...]:
+def warnings_of(answers: dict[str, Answer]) -> tuple[Warning, ...]:
     return tuple(
         Warning(warning.code, f"{name}: {warning.message}") for name, answer in answers.items() for warning in answer.warnings
     )
 
 
-def _ask(
+def ask(
     reach: Reach, questions: dict[str, Question], known: dict[str, Object] | None = None
 ) -> tuple[dict[str, Answer], list[NetnsError]]:
     """Every node at once. Whatever ends this, also an interrupt, no agent is left behind. `known` spares looking nodes up."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from ..model import Address, Interface, NetworkNamespace, Pod, Tunnel
+from ..model import Address, Interface, Match, NetworkNamespace, Pod, Tunnel
 from . import contents
 from .safe import safe
 
@@ -14,6 +14,7 @@ SHORT_ID = 12
 LINK_LOCAL = 10
 LISTED = 4
 NOTHING = "-"
+IDENTIFIERS = ("sandbox", "container", "network")
 
 
 def cards(items: Iterable[NetworkNamespace], wide: bool) -> str:
@@ -51,6 +52,7 @@ def _facts(item: NetworkNamespace, wide: bool) -> list[tuple[str, str, str]]:
     rows.append(("Namespace", namespace.path or NOTHING, f"{_inode(item)}{nsid if wide else ''}"))
     if wide:
         rows.append(("Held by", " ".join(namespace.held_by) or NOTHING, " ".join(namespace.names)))
+    rows += [("Found by", f"{match.kind} {_value(match, wide)}", match.detail or "") for match in item.found_by]
     if wide or item.verdict != "owned":
         rows.append(("Verdict", item.verdict, item.reason or ""))
     return [(label, safe(first), safe(rest)) for label, first, rest in rows]
@@ -67,6 +69,11 @@ def _link(one: Interface, wide: bool) -> list[object]:
     addresses = " ".join(_address(address, wide) for address in one.addresses)
     return [one.index, safe(one.name), safe(one.kind), one.state, one.mtu, one.mac or NOTHING, addresses or NOTHING,
             other_side(one)]  # fmt: skip
+
+
+def _all_links(item: NetworkNamespace) -> list[list[object]]:
+    """What has no interfaces, as a stale name, has a line all the same."""
+    return [_link(one, wide=True) for one in item.interfaces] or [[NOTHING] * 8]
 
 
 def _address(address: Address, wide: bool) -> str:
@@ -120,15 +127,18 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "PATH", "#", "NAME", "KIND", "STATE", "MTU", "MAC",
                    "ADDRESSES", "OTHER SIDE"]  # fmt: skip
         rows = [
-            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *_link(one, wide)]
+            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *link]
             for item in items
-            for one in item.interfaces
+            for link in _all_links(item)
         ]
-        owners = [item for item in items for _ in item.interfaces]
+        owners = [item for item in items for _ in _all_links(item)]
     else:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "INTERFACES", "ADDRESSES"]
         rows = [[*_identity(item), item.verdict, _held(item), _pid(item), _links(item), _addresses(item)] for item in items]
         owners = list(items)
+    if any(item.found_by for item in items):
+        headers.append("FOUND BY")
+        rows = [[*row, _found_by(item, wide)] for item, row in zip(owners, rows)]
     if nodes:
         headers = ["NODE", *headers]
         rows = [[safe(item.node or NOTHING), *row] for item, row in zip(owners, rows)]
@@ -188,6 +198,15 @@ def _addresses(item: NetworkNamespace) -> str:
     ]
     more = [f"+{len(shown) - LISTED}"] if len(shown) > LISTED else []
     return " ".join(shown[:LISTED] + more) or NOTHING
+
+
+def _found_by(item: NetworkNamespace, wide: bool) -> str:
+    words = (" ".join(filter(None, (match.kind, _value(match, wide), match.detail))) for match in item.found_by)
+    return safe("; ".join(words))
+
+
+def _value(match: Match, wide: bool) -> str:
+    return _short(match.value, wide) if match.kind in IDENTIFIERS else match.value
 
 
 def _short(identifier: str, wide: bool) -> str:

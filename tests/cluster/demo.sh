@@ -45,6 +45,7 @@ for pod in "${pods[@]}"; do
     show kubectl netns "$pod" -n "$NAMESPACE"
 done
 show kubectl netns --node "${nodes[0]}" list
+show kubectl netns find "$(kubectl get pod -n "$NAMESPACE" "${pods[0]}" -o jsonpath={.status.podIP})"
 show kubectl netns -l app=web -n "$NAMESPACE" -o name
 show kubectl netns "${pods[0]}" -n "$NAMESPACE" -o ip
 

@@ -8,6 +8,7 @@ from kubectl_netns.model import (
     Address,
     ExtendedStatistics,
     Interface,
+    Match,
     Namespace,
     NetworkNamespace,
     Peer,
@@ -94,4 +95,9 @@ FULL = replace(
     rules=(Rule("inet", 0, None, None, None, None, None, None, "lookup", "local", False),),
     sockets=(Socket("tcp", "stream", "inet", "LISTEN", "0.0.0.0", 80, "0.0.0.0", None, None, 77, 0, 0, 128, (Process(7, "nginx"),)),),
 )  # fmt: skip
+SOUGHT = replace(
+    CONTAINERD, found_by=(Match("interface", "veth1a2b3c4d", "index 7 on the host, peer of eth0"), Match("inode", "4026532576", None),
+                          Match("sandbox", "3f1c" * 16, "ready, shop/web"), Match("address", "fd00:244:2::2:1", "eth0 (2)")),
+)  # fmt: skip
+SOUGHT_EVIL = replace(EVIL, found_by=(Match("interface", NASTY, NASTY), Match("container", "ab" * 32, "process 7, python3")))
 ALL = {name: value for name, value in globals().items() if isinstance(value, NetworkNamespace)}

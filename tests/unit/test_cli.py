@@ -32,6 +32,10 @@ ARRANGED = [
     (["--", "list"], ["show", "--", "list"]),
     (["list"], ["list"]),
     (["version"], ["version"]),
+    (["find", "list"], ["find", "list"]),
+    (["--node", "a", "find", "7"], ["find", "--node", "a", "7"]),
+    (["--kind", "pid", "find", "7"], ["find", "--kind", "pid", "7"]),
+    (["pod/find"], ["show", "pod/find"]),
     (["-l", "app=web"], ["show", "-l", "app=web"]),
     ([], ["--help"]),
     (["--help"], ["--help"]),
@@ -62,7 +66,7 @@ def failing(error: BaseException) -> Callable[..., ExitStatus]:
 TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NetnsError)]
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
-    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1,
+    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "IncompleteError": 7,
 }  # fmt: skip
 
 
@@ -104,8 +108,12 @@ def test_a_verbs_status_is_the_programs(monkeypatch: pytest.MonkeyPatch, status:
 
 
 @pytest.mark.parametrize(
-    "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"]]
-)
+    "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"],
+     ["find"], ["find", "4711"], ["find", "net:[4026532576]"], ["find", "/proc/7/ns/net"], ["find", "a/b"], ["find", "a", "b"],
+     ["find", "eth0", "--kind", "pid"], ["find", "eth0", "--kind", "pod"], ["find", "eth0", "--node", "a", "--all-nodes"],
+     ["find", "eth0", "--local", "--node", "a"], ["find", "eth0", "--show", "all,of,it"]],
+    ids=" ".join,
+)  # fmt: skip
 def test_usage_errors(words: list[str]) -> None:
     err = io.StringIO()
     assert cli.run(words, Console(io.StringIO(), err)) == ExitStatus.USAGE

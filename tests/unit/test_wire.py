@@ -18,6 +18,7 @@ from kubectl_netns.errors import ProtocolError
 from kubectl_netns.model import (
     Address,
     Answer,
+    Clue,
     Interface,
     Namespace,
     NetworkNamespace,
@@ -133,7 +134,7 @@ def test_the_longest_length_is_refused_before_its_payload_is_read() -> None:
     assert stream.tell() == HEADER.size
 
 
-@pytest.mark.parametrize("fact", [Question(), Question((), "docker"), Question((WEB, Pod("", "x", None))), ANSWER, ETH0, WEB])
+@pytest.mark.parametrize("fact", [Question(), Question((), "docker"), Question((WEB, Pod("", "x", None))), Question(clues=(Clue("interface", "x\udcff"),)), ANSWER, ETH0, WEB])
 def test_facts_survive_the_journey(fact: Any) -> None:
     assert decode(type(fact), encode(fact)) == fact
 

@@ -23,6 +23,7 @@ from tests.unit.facts import (
     NUMBERED,
     ORPHAN,
     PLAIN,
+    SOUGHT,
     STALE,
     TUNNELS,
 )
@@ -115,6 +116,24 @@ def test_wide_has_whole_ids() -> None:
 ])  # fmt: skip
 def test_the_other_side(name: str, text: str) -> None:
     assert table.other_side(next(one for one in TUNNELS.interfaces if one.name == name)) == text
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_what_was_found_says_by_what(wide: bool) -> None:
+    (first, second, third, fourth) = [line for line in table.card(SOUGHT, wide).splitlines() if line.startswith("Found by")]
+    assert first.split("  ", 1)[1].split("  ")[0].strip() == "interface veth1a2b3c4d" and first.endswith("index 7 on the host, peer of eth0")
+    assert second.split() == ["Found", "by", "inode", "4026532576"]
+    assert third.split()[2:4] == ["sandbox", "3f1c" * 16 if wide else "3f1c3f1c3f1c…"]
+    assert fourth.split()[2:] == ["address", "fd00:244:2::2:1", "eth0", "(2)"]
+    header, *lines = table.listing([SOUGHT, HOST], wide).splitlines()
+    assert header.endswith("FOUND BY")
+    assert "interface veth1a2b3c4d index 7 on the host, peer of eth0; inode 4026532576; sandbox 3f1c" in lines[0]
+    assert lines[-1].endswith(" -")
+    assert "FOUND BY" not in table.listing([CONTAINERD, HOST], wide)
+
+
+def test_what_has_no_interfaces_is_listed_wide_too() -> None:
+    assert "/run/netns/gone" in table.listing([STALE, CONTAINERD], wide=True)
 
 
 def test_nodes_are_named_where_there_are_several() -> None:

@@ -1,0 +1,59 @@
+"""`kubectl netns find WHAT`: the question backwards. What a word may be is `client/readings.py`'s business."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Annotated, Optional
+
+import typer
+
+from ..client import readings, search
+from ..errors import ExitStatus, UsageError
+from ..model import Clue, NetworkNamespace
+from ..render import table
+from .answering import finish, reach
+from .console import Console
+from .options import Common
+
+Kind = Enum("Kind", {kind: kind for kind in readings.KINDS}, type=str)  # type: ignore[misc]
+
+
+def find(
+    common: Common,
+    console: Console,
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="Address, MAC, veth, ifindex, inode, sandbox or container ID, PID or path.")
+    ],
+    node: Annotated[Optional[list[str]], typer.Option("--node", metavar="NODE", help="Node to look on; may be repeated.")] = None,
+    all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look on every node of the cluster.")] = False,
+    kind: Annotated[Optional[Kind], typer.Option("--kind", help="What WHAT is, where it could be several things.")] = None,
+) -> ExitStatus:
+    """Find whose an address, a MAC, a veth, an inode, a sandbox, a container or a process is."""
+    clues = readings.clues(what, kind.value if kind else None)
+    asked = search.Search(what, clues, common.namespace, common.shown)
+    if common.local:
+        if node or all_nodes:
+            raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
+        return finish(search.local(asked, common.seconds, console.progress), common, console, single=True, people=_people)
+    if node and all_nodes:
+        raise UsageError("--node and --all-nodes exclude each other")
+    if not node and not all_nodes:
+        _refuse_numbers(what, clues)
+    names = [name.removeprefix("node/") for name in dict.fromkeys(node or ())]
+    report = search.cluster(reach(common, console), asked, names, all_nodes)
+    return finish(report, common, console, single=True, people=_people)
+
+
+def _refuse_numbers(what: str, clues: Sequence[Clue]) -> None:
+    """Without a node: every node has a process 4711. To look on all of them is for the user to say."""
+    counted = [clue.kind for clue in clues if readings.per_node(clue)]
+    others = [f"--kind {clue.kind}" for clue in clues if not readings.per_node(clue)]
+    if counted:
+        hint = f"name it with --node, or look on --all-nodes{'; or it is ' if others else ''}{' or '.join(others)}"
+        raise UsageError(f'"{what}" may be a node\'s own {" or ".join(counted)}: on which node?', hint)
+
+
+def _people(items: Sequence[NetworkNamespace], wide: bool) -> str:
+    """One is what was looked for; several are to be told apart."""
+    return table.cards(items, wide) if len(items) == 1 else table.listing(items, wide)
