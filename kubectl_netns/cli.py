@@ -16,14 +16,18 @@ import typer
 
 from .commands.cleanup import cleanup
 from .commands.console import Console
+from .commands.link import link
 from .commands.list import list_
 from .commands.options import bind
 from .commands.show import show
+from .commands.unlink import unlink
 from .commands.version import version
 from .errors import ExitStatus, Interrupted, NetnsError, UsageError
 
 DEFAULT_VERB = "show"
-VERBS: dict[str, Callable[..., ExitStatus]] = {DEFAULT_VERB: show, "list": list_, "cleanup": cleanup, "version": version}
+VERBS: dict[str, Callable[..., ExitStatus]] = {
+    DEFAULT_VERB: show, "list": list_, "link": link, "unlink": unlink, "cleanup": cleanup, "version": version,
+}  # fmt: skip
 EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
 
 \b
@@ -31,6 +35,7 @@ EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
   kubectl netns -l app=web -o wide       several pods, with counters
   kubectl netns --node node-b list       every namespace of a node
   kubectl netns list --all-nodes         of the whole cluster
+  kubectl netns link web-6d5f -n shop    show it to `ip netns` on its node; unlink takes it back
   kubectl netns --local list             this machine, without a cluster
 
 `show` may be left out. A word that is a verb is the verb; `pod/list` is the pod of that name. `kubectl netns VERB --help` tells a

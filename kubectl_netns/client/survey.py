@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..errors import NetnsError, NotFoundError
-from ..model import Answer, NetworkNamespace, Pod, Question, Warning
+from ..model import Answer, NetworkNamespace, Pod, Question, Reply, Request, Warning
 from . import rights, targets
 from .agent_pod import Progress, Spec
 from .cluster import Cluster, Object
@@ -48,26 +48,12 @@ class Reach:
 
 def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = ()) -> Report:
     """`show` names what else is wanted of each namespace (Question.show)."""
-    wanted: list[targets.Target] = []
-    errors: list[NetnsError] = []
-    finders: list[Callable[[], targets.Target]] = [
-        lambda word=word: targets.find(reach.cluster, reach.kubectl, word) for word in words  # type: ignore[misc]
-    ]
-    if selector is not None:
-        selected = targets.select(reach.cluster, selector)
-        finders += [lambda pod=pod: targets.target(pod) for pod in selected]  # type: ignore[misc]
-    for find in finders:
-        try:
-            target = find()
-            if target not in wanted:
-                wanted.append(target)
-        except NetnsError as error:
-            errors.append(error)
+    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector)
     per_node: dict[str, list[Pod]] = {}
     for target in wanted:
         per_node.setdefault(target.node, []).append(target.pod)
     asked = {name: Question(tuple(pods), show=show) for name, pods in per_node.items()}
-    answers, failures = _ask(reach, asked)
+    answers, failures = ask(reach, asked)
     items: list[NetworkNamespace] = []
     for target in wanted:
         if target.node in answers:
@@ -82,7 +68,7 @@ def nodes(reach: Reach, names: Iterable[str] | None, show: tuple[str, ...] = ())
     """Every namespace of these nodes; `names` None: of all."""
     known_nodes = {node["metadata"]["name"]: node for node in reach.cluster.nodes()} if names is None else {}
     asked = dict.fromkeys(known_nodes if names is None else names, Question(show=show))
-    answers, failures = _ask(reach, asked, known_nodes)
+    answers, failures = ask(reach, asked, known_nodes)
     items: list[NetworkNamespace] = []
     for name, answer in answers.items():
         listed = reach.cluster.pods(None, fieldSelector=f"spec.nodeName={name}")
@@ -136,9 +122,9 @@ def _warnings(answers: dict[str, Answer]) -> tuple[Warning, ...]:
     )
 
 
-def _ask(
-    reach: Reach, questions: dict[str, Question], known: dict[str, Object] | None = None
-) -> tuple[dict[str, Answer], list[NetnsError]]:
+def ask(
+    reach: Reach, questions: Mapping[str, Request[Reply]], known: dict[str, Object] | None = None
+) -> tuple[dict[str, Reply], list[NetnsError]]:
     """Every node at once. Whatever ends this, also an interrupt, no agent is left behind. `known` spares looking nodes up."""
     opened: list[Node] = []
     failures: list[NetnsError] = []
@@ -156,16 +142,17 @@ def _ask(
         reach.progress("leaving the nodes" if opened else "")
         _close(opened)
     failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)]
-    return {name: outcomes[name] for name in questions if isinstance(outcomes.get(name), Answer)}, failures  # type: ignore[misc]
+    answers = {name: outcomes[name] for name in questions if name in outcomes}
+    return {name: answer for name, answer in answers.items() if not isinstance(answer, NetnsError)}, failures
 
 
-def _in_threads(opened: list[Node], work: Callable[[Node], Answer], progress: Progress) -> dict[str, Answer | NetnsError]:
+def _in_threads(opened: list[Node], work: Callable[[Node], Reply], progress: Progress) -> dict[str, Reply | NetnsError]:
     """At most PARALLEL at a time, each node closed as soon as it has answered: its agent need not wait for the slowest.
 
     The threads are daemons, and the main thread waits in a call that signals interrupt: Ctrl-C acts at once.
     """
     waiting: queue.SimpleQueue[Node] = queue.SimpleQueue()
-    done: queue.Queue[tuple[str, Answer | BaseException]] = queue.Queue()
+    done: queue.Queue[tuple[str, Reply | BaseException]] = queue.Queue()
     for node in opened:
         waiting.put(node)
 
@@ -185,7 +172,7 @@ def _in_threads(opened: list[Node], work: Callable[[Node], Answer], progress: Pr
 
     for _ in opened[:PARALLEL]:
         threading.Thread(target=run, daemon=True).start()
-    outcomes: dict[str, Answer | NetnsError] = {}
+    outcomes: dict[str, Reply | NetnsError] = {}
     for _ in opened:
         name, outcome = done.get()
         if isinstance(outcome, BaseException) and not isinstance(outcome, NetnsError):
