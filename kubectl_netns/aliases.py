@@ -1,8 +1,8 @@
 """Names for pods' namespaces in /run/netns: the facts that travel about them, and what such a name may be.
 
 iproute2's rule (invalid_name in its utils.c): no slash, not `.` or `..`, at most 255 bytes. Ours is stricter by what no terminal
-should see. The default name is NAMESPACE_POD. Neither part has an underscore on an API server; one that is too long, or holds what
-it should not, ends in two underscores and a digest of both. So no two pods share a default name.
+should see. The default name is NAMESPACE_POD. Neither part has an underscore on an API server; one that is too long, or holds
+what it should not, ends in two underscores and a digest of both. So no two pods share a default name.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def link(reach: Reach, words: Iterable[str], selector: str | None, name: str | N
     aliases = [(target.node, Alias(target.pod, name or default_name(target.pod.namespace, target.pod.name))) for target in wanted]
     for node, alias in aliases:
         if alias.pod and alias.pod.host_network:
-            errors.append(NoNamespaceError(f"{_what(alias)} uses the network of {node} itself, which needs no name", HOST_HINT))
+            message = f"{_what('link', alias)} uses the network of {node} itself, which needs no name"
+            errors.append(NoNamespaceError(message, HOST_HINT))
         else:
             per_node.setdefault(node, []).append(alias)
     report = _asked(reach, {node: _linking("link", some) for node, some in per_node.items()})
@@ -122,6 +123,8 @@ def _where(reach: Reach, word: str) -> tuple[str, Pod]:
     try:
         found: Object = targets.look_up(reach.cluster, reach.kubectl, word)
     except NotFoundError as error:
+        if word.partition("/")[0] != word and word.partition("/")[0].lower() not in targets.POD_TYPES:
+            raise
         hint = f"if that is a link's name, or the pod is gone: `kubectl netns unlink {word} --node NODE`, or --all-nodes"
         raise NotFoundError(error.message, hint) from error
     pod, node = targets.facts_of(found), found["spec"].get("nodeName")
@@ -157,7 +160,7 @@ def _errors(requests: Mapping[str, Linking], replies: Mapping[str, Linked]) -> I
 
 def _error(action: str, node: str, failure: Undone) -> NetnsError:
     """One that a node told: what, where, why, and what to do."""
-    message = f"{_what(failure.alias)} cannot be {action}ed on {node}: {failure.message}"
+    message = f"{_what(action, failure.alias)} cannot be {action}ed on {node}: {failure.message}"
     if failure.code == "taken":
         return ConflictError(message, "choose another name with --name")
     if failure.code == "foreign":
@@ -174,14 +177,14 @@ def _none(action: str, alias: Alias, nodes: Sequence[str], failure: Undone) -> N
     """No node has it."""
     where = nodes[0] if len(nodes) == 1 else f"any of the {len(nodes)} nodes that answered"
     if action == "link":
-        missing = f"{_what(alias)} cannot be linked on {where}: {failure.message}"
+        missing = f"{_what(action, alias)} cannot be linked on {where}: {failure.message}"
         return NotFoundError(missing) if where == LOCAL else NoNamespaceError(missing, "it may be starting or ending: try again")
     option = "--local" if where == LOCAL else f"--node {where}" if len(nodes) == 1 else "--all-nodes"
     hint = f"`kubectl netns link --list {option}` shows those that there are"
-    return NotFoundError(f"this tool has made no link for {_what(alias)} on {where}", hint)
+    return NotFoundError(f"this tool has made no link for {_what(action, alias)} on {where}", hint)
 
 
-def _what(alias: Alias) -> str:
-    if alias.pod is None or (alias.name and alias.pod.uid is None):
+def _what(action: str, alias: Alias) -> str:
+    if alias.pod is None or (alias.name and action == "unlink"):
         return f'"{alias.name}"'
     return f'pod "{alias.pod.namespace}/{alias.pod.name}"' if alias.pod.namespace else f'pod "{alias.pod.name}"'

@@ -16,7 +16,7 @@ from .linking import Nodes, Options, finish, named, nodes_option
 def unlink(
     common: Options,
     console: Console,
-    words: Annotated[list[str], typer.Argument(metavar="POD|NAME", help="A pod; with --node or --local a link's name, or a pod.")],
+    words: Annotated[list[str], typer.Argument(metavar="POD|NAME", help="A pod; with --node or --local also a link's name.")],
     node: Annotated[Nodes, nodes_option("Where to look for links of this name, or of a pod that is gone")] = None,
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look for them on every node.")] = False,
 ) -> ExitStatus:

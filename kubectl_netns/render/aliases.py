@@ -24,14 +24,12 @@ def _sentence(one: Link) -> str:
 
 def listing(links: Sequence[Link], wide: bool) -> str:
     """A row each, with its node where there are several; wide: everything that is known of it, and why it is stale."""
-    headers = ["NODE"] if wide or len({one.node for one in links}) > 1 else []
-    rows = [[safe(one.node or "")] if headers else [] for one in links]
-    headers += ["NAME", "POD", "STATE", "TARGET"]
-    rows = [[*row, *_facts(one)] for row, one in zip(rows, links)]
+    nodes = wide or len({one.node for one in links}) > 1
+    headers = [*(["NODE"] if nodes else []), "NAME", "POD", "STATE", "TARGET"]
     if wide:
         headers += ["INODE", "POD UID", "CREATED", "STARTED BY", "OUTCOME", "REASON"]
-        rows = [[*row, *_more(one)] for row, one in zip(rows, links)]
-    return columns(headers, rows)
+    where = ([safe(one.node or "")] if nodes else [] for one in links)
+    return columns(headers, [[*node, *_facts(one), *(_more(one) if wide else [])] for node, one in zip(where, links)])
 
 
 def _facts(one: Link) -> list[object]:

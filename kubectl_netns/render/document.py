@@ -13,7 +13,6 @@ from .safe import safe
 
 API_VERSION = "netns/v1"
 KIND, LINK = "NetworkNamespace", "NetworkNamespaceLink"
-LIST = f"{KIND}List"
 
 Item = Union[NetworkNamespace, Link]
 

@@ -29,6 +29,10 @@ ARRANGED = [
     (["--", "list"], ["show", "--", "list"]),
     (["list"], ["list"]),
     (["version"], ["version"]),
+    (["-n", "shop", "link", "web"], ["link", "-n", "shop", "web"]),
+    (["--name", "link", "link", "web"], ["link", "--name", "link", "web"]),
+    (["--list", "link", "--node", "a"], ["link", "--list", "--node", "a"]),
+    (["pod/unlink"], ["show", "pod/unlink"]),
     (["-l", "app=web"], ["show", "-l", "app=web"]),
     ([], ["--help"]),
     (["--help"], ["--help"]),
@@ -59,7 +63,7 @@ def failing(error: BaseException) -> Callable[..., ExitStatus]:
 TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NetnsError)]
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
-    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "Interrupted": 130,
+    "ConflictError": 8, "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "Interrupted": 130,
 }  # fmt: skip
 
 
