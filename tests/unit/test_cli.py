@@ -104,8 +104,13 @@ def test_a_verbs_status_is_the_programs(monkeypatch: pytest.MonkeyPatch, status:
 
 
 @pytest.mark.parametrize(
-    "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"]]
-)
+    "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"],
+              ["link"], ["unlink"], ["link", "--list"], ["link", "--list", "web"], ["link", "--list", "--name", "a"],
+              ["link", "--list", "--all-nodes", "--node", "a"], ["link", "web", "--node", "a"], ["link", "web", "--all-nodes"],
+              ["link", "web", "db", "--name", "mine"], ["link", "web", "--name", "a/b"], ["link", "web", "--name", ""],
+              ["link", "web", "-o", "ip"], ["link", "web", "--show", "all"], ["link", "--local", "-l", "a=b"],
+              ["unlink", "web", "--local", "--node", "a"], ["link", "--list", "--local", "--all-nodes"], ["unlink", "--local", "d/x"]]
+)  # fmt: skip
 def test_usage_errors(words: list[str]) -> None:
     err = io.StringIO()
     assert cli.run(words, Console(io.StringIO(), err)) == ExitStatus.USAGE
