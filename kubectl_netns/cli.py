@@ -18,15 +18,17 @@ from .commands import interrupts
 from .commands.cleanup import cleanup
 from .commands.console import Console
 from .commands.find import find
+from .commands.link import link
 from .commands.list import list_
 from .commands.options import bind
 from .commands.show import show
+from .commands.unlink import unlink
 from .commands.version import version
 from .errors import ExitStatus, Interrupted, NetnsError, UsageError
 
 DEFAULT_VERB = "show"
 VERBS: dict[str, Callable[..., ExitStatus]] = {
-    DEFAULT_VERB: show, "list": list_, "find": find, "cleanup": cleanup, "version": version
+    DEFAULT_VERB: show, "list": list_, "find": find, "link": link, "unlink": unlink, "cleanup": cleanup, "version": version,
 }  # fmt: skip
 EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
 
@@ -36,6 +38,7 @@ EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
   kubectl netns --node node-b list       every namespace of a node
   kubectl netns list --all-nodes         of the whole cluster
   kubectl netns find 10.244.2.14         whose is this? an address, a MAC, a veth, a container, a PID …
+  kubectl netns link web-6d5f -n shop    show it to `ip netns` on its node; unlink takes it back
   kubectl netns --local list             this machine, without a cluster
 
 `show` may be left out. A word that is a verb is the verb; `pod/list` is the pod of that name. `kubectl netns VERB --help` tells a

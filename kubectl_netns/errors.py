@@ -5,6 +5,7 @@
     ├── NotFoundError          3  no such pod, node or thing
     ├── NoNamespaceError       4  it is there, but has no namespace now (pending, completed)
     ├── RefusedError           5  the cluster refused (RBAC, Pod Security, quota)
+    ├── ConflictError          8  something that this tool did not make is in the way: it is left alone
     ├── NodeError              6  the node, or this machine, cannot run the agent
     │   └── KubectlError          … because kubectl is missing, too old, or failed
     ├── ClusterError           1  the cluster cannot be reached, or there is no kubeconfig
@@ -32,6 +33,7 @@ class ExitStatus(IntEnum):
     REFUSED = 5
     NODE = 6
     INCOMPLETE = 7
+    CONFLICT = 8
     INTERRUPTED = 130
 
 
@@ -60,6 +62,10 @@ class NoNamespaceError(NetnsError):
 
 class RefusedError(NetnsError):
     status = ExitStatus.REFUSED
+
+
+class ConflictError(NetnsError):
+    status = ExitStatus.CONFLICT
 
 
 class NodeError(NetnsError):

@@ -7,9 +7,26 @@ tuples of those, and other facts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from .tables import Neighbour, Process, Route, Rule, Socket
+
+Reply = TypeVar("Reply")
+Asked = TypeVar("Asked", bound="Request[Any]")
+
+
+class Request(Generic[Reply]):
+    """What a node can be asked; the parameter is what it answers with (`wire.REPLIES`). Each is a frozen dataclass.
+
+    `runtime` is the node's container runtime (docker, containerd, cri-o), None to ask all that are found.
+    """
+
+    runtime: str | None
+
+    def at(self: Asked, runtime: str) -> Asked:
+        """The same request for a node with this runtime."""
+        return replace(self, runtime=runtime)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -271,10 +288,9 @@ class Clue:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a node is asked. `pods` None: every namespace; a pod without a UID is looked up by its name.
+class Question(Request["Answer"]):
+    """Which namespaces are there. `pods` None: every one; a pod without a UID is looked up by its name.
 
-    `runtime` is the node's container runtime (docker, containerd, cri-o), None to ask all that are found.
     `show` says what else is wanted: routes, neighbours, rules, sockets, statistics.
     With `clues`, of all namespaces only those to which one of them leads.
     """

@@ -8,6 +8,8 @@ warning) and are skipped, up to a bound; between frames nothing is tolerated.
     client → agent   HELLO {version, nonce}   QUESTION {…}   PING (empty, every few seconds)   END
     agent  → client  HELLO {version, nonce}   ANSWER {…} or ERROR {message}   END
 
+Instead of QUESTION there may be another kind of REQUESTS; its ANSWER is then the fact that REPLIES names.
+
 Whatever arrives is untrusted: sizes are bounded, and `decode` checks every type against the dataclass it fills.
 """
 
@@ -24,7 +26,9 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, TypeVar
 
+from .aliases import Linked, Linking
 from .errors import ProtocolError
+from .model import Answer, Question
 
 VERSION = 1
 MAGIC = b"\x00KNS"
@@ -43,6 +47,11 @@ class Kind(IntEnum):
     ERROR = 4
     PING = 5
     END = 6
+    LINKING = 7
+
+
+REQUESTS: dict[Kind, type] = {Kind.QUESTION: Question, Kind.LINKING: Linking}
+REPLIES: dict[type, type] = {Question: Answer, Linking: Linked}
 
 
 class Writer:
@@ -103,6 +112,11 @@ class Reader:
             chunks.append(chunk)
             count -= len(chunk)
         return b"".join(chunks)
+
+
+def kind_of(request: object) -> Kind:
+    """The frame that carries a request."""
+    return next(kind for kind, cls in REQUESTS.items() if cls is type(request))
 
 
 def encode(fact: Any) -> Data:

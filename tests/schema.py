@@ -13,8 +13,8 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from kubectl_netns import model
-from kubectl_netns.render.document import API_VERSION, LIST, key
+from kubectl_netns import aliases, model
+from kubectl_netns.render.document import API_VERSION, KIND, LINK, key
 
 FILE = Path(model.__file__).with_name("schema.json")
 WORDS = {
@@ -22,6 +22,8 @@ WORDS = {
     "Route.family": ["inet", "inet6"],
     "Rule.family": ["inet", "inet6"],
     "Neighbour.family": ["inet", "inet6"],
+    "Link.outcome": ["made", "replaced", "present", "removed"],
+    "Link.state": ["live", "stale"],
     "Match.kind": ["address", "mac", "interface", "ifindex", "inode", "sandbox", "container", "network", "pid", "path", "name"],
     "Namespace.heldBy": ["process", "thread", "mount", "descriptor", "socket", "nsid"],
     "NetworkNamespace.role": ["host", "pod", "container", "named", "unknown"],
@@ -35,20 +37,27 @@ SIGNED = {"Namespace.nsid", "Peer.nsid", "Interface.linkNsid"}
 
 def schema() -> dict[str, Any]:
     definitions: dict[str, Any] = {}
-    _define(model.NetworkNamespace, definitions)
-    one = definitions["NetworkNamespace"]
-    one["properties"] = {"apiVersion": {"const": API_VERSION}, "kind": {"const": "NetworkNamespace"}, **one["properties"]}
-    one["required"] = ["apiVersion", "kind", *one["required"]]
-    items = {"type": "array", "items": {"$ref": "#/$defs/NetworkNamespace"}}
-    listed = {"apiVersion": {"const": API_VERSION}, "kind": {"const": LIST}, "items": items}
-    definitions[LIST] = {"type": "object", "properties": listed, "required": list(listed)}
+    kinds = {KIND: model.NetworkNamespace, LINK: aliases.Link}
+    for kind, fact in kinds.items():
+        _document(kind, fact, definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"kubectl netns -o json, apiVersion {API_VERSION}",
         "description": "Keys are only ever added. Absent facts are null.",
         "$defs": dict(sorted(definitions.items())),
-        "oneOf": [{"$ref": "#/$defs/NetworkNamespace"}, {"$ref": f"#/$defs/{LIST}"}],
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for kind in kinds for name in (kind, f"{kind}List")],
     }
+
+
+def _document(kind: str, fact: type, definitions: dict[str, Any]) -> None:
+    """What may be printed: the fact with its kind, and a list of such."""
+    _define(fact, definitions)
+    one = definitions[kind] = definitions.pop(fact.__name__)
+    one["properties"] = {"apiVersion": {"const": API_VERSION}, "kind": {"const": kind}, **one["properties"]}
+    one["required"] = ["apiVersion", "kind", *one["required"]]
+    items = {"type": "array", "items": {"$ref": f"#/$defs/{kind}"}}
+    listed = {"apiVersion": {"const": API_VERSION}, "kind": {"const": f"{kind}List"}, "items": items}
+    definitions[f"{kind}List"] = {"type": "object", "properties": listed, "required": list(listed)}
 
 
 def _define(fact: type, definitions: dict[str, Any]) -> None:

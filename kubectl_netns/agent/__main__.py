@@ -21,8 +21,10 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from .. import wire
+from ..aliases import Linking
 from ..errors import ProtocolError
 from ..model import Question
+from . import aliases
 from .discover import survey
 from .place import HERE, NODE, Place
 
@@ -50,10 +52,11 @@ def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
         nonce = str(json.loads(hello)["nonce"])
         writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
         _sign(nonce)
-        question = wire.decode(Question, _expect(reader, wire.Kind.QUESTION))
+        request: Question | Linking = wire.decode(*_request(reader))
         threading.Thread(target=_follow, args=(reader, requests, nonce), daemon=True).start()
         signal.alarm(0)  # set by `client/boot.py`: from here on the pings tell whether there is a client
-        writer.send(wire.Kind.ANSWER, wire.encode(survey(place, question)))
+        reply = aliases.serve(place, request) if isinstance(request, Linking) else survey(place, request)
+        writer.send(wire.Kind.ANSWER, wire.encode(reply))
     except PermissionError as error:
         writer.send(wire.Kind.ERROR, _error(f"not allowed to enter network namespaces here: {error.strerror}", "permission"))
     except Exception as error:  # the client must learn of anything that goes wrong here
@@ -66,13 +69,26 @@ def _error(message: str, code: str) -> bytes:
     return json.dumps({"code": code, "message": message}).encode()
 
 
+def _request(reader: wire.Reader) -> tuple[type, bytes]:
+    kind, payload = _receive(reader)
+    if kind not in wire.REQUESTS:
+        raise ProtocolError(f"expected QUESTION, got {kind.name}")
+    return wire.REQUESTS[kind], payload
+
+
 def _expect(reader: wire.Reader, kind: wire.Kind) -> bytes:
-    received, payload = reader.receive()
-    while received is wire.Kind.PING:
-        received, payload = reader.receive()
+    received, payload = _receive(reader)
     if received is not kind:
         raise ProtocolError(f"expected {kind.name}, got {received.name}")
     return payload
+
+
+def _receive(reader: wire.Reader) -> tuple[wire.Kind, bytes]:
+    """The next frame that is no ping."""
+    received, payload = reader.receive()
+    while received is wire.Kind.PING:
+        received, payload = reader.receive()
+    return received, payload
 
 
 def _follow(reader: wire.Reader, requests: BinaryIO, nonce: str) -> None:

@@ -73,7 +73,7 @@ class _Surveyor:
             found = holders.find(self._place, host.key[0], self._everything, stack)
             for holder in self._told:
                 ownership.attach(self._place, host.key, found, holder)
-            stale = names.read(self._place, found, host.key[0]) if self._everything else []
+            stale = names.read(self._place, found, host.key[0])
             if self._question.pods is not None:
                 found = ownership.select(self._place, found, self._question.pods)
             ways = {key: one.way for key, one in found.items() if key != host.key}

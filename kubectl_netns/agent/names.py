@@ -46,7 +46,8 @@ def read(place: Place, found: dict[tuple[int, int], Found], device: int) -> list
             elif key[0] == device:
                 found.setdefault(key, Found(key, path, place.file(target))).links.append(path)
             elif target not in mounted:
-                stale.append(Stale(path, "it is a plain file: the namespace that was mounted on it is gone"))
+                what = "it is a plain file" if target == path else f"it is a link to {target}, a plain file"
+                stale.append(Stale(path, f"{what}: the namespace that was mounted on it is gone"))
     return stale
 
 

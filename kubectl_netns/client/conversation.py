@@ -18,7 +18,7 @@ from typing import IO
 
 from .. import wire
 from ..errors import NetnsError, NodeError, ProtocolError
-from ..model import Answer, Question
+from ..model import Reply, Request
 
 PING = 5.0
 
@@ -32,9 +32,10 @@ class Silent(Exception):
 
 
 def ask(
-    command: list[str], bundle: bytes, nonce: str, question: Question, timeout: float, heard: Callable[[], object] = lambda: None
-) -> Answer:
-    """Run `command`, feed it the bundle and the question, and give its answer. Raises NetnsError, or Silent.
+    command: list[str], bundle: bytes, nonce: str, request: Request[Reply], timeout: float,
+    heard: Callable[[], object] = lambda: None,
+) -> Reply:  # fmt: skip
+    """Run `command`, feed it the bundle and the request, and give its answer. Raises NetnsError, or Silent.
 
     `heard` is called once the agent has said its first word.
     """
@@ -42,11 +43,11 @@ def ask(
         writer = wire.Writer(child.put)
         child.put(bundle)
         writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
-        writer.send(wire.Kind.QUESTION, wire.encode(question))
+        writer.send(wire.kind_of(request), wire.encode(request))
         child.ping = lambda: writer.send(wire.Kind.PING)
         reader = wire.Reader(child.take)
         try:
-            answer = _receive(reader, nonce, heard)
+            answer = _receive(reader, nonce, request, heard)
         except (ProtocolError, BrokenPipeError, TimeoutError) as error:
             if child.received and not isinstance(error, TimeoutError):
                 raise
@@ -59,7 +60,7 @@ def ask(
         return answer
 
 
-def _receive(reader: wire.Reader, nonce: str, heard: Callable[[], object]) -> Answer:
+def _receive(reader: wire.Reader, nonce: str, request: Request[Reply], heard: Callable[[], object]) -> Reply:
     hello = _json(_expect(reader, wire.Kind.HELLO))
     heard()
     if hello.get("nonce") != nonce:
@@ -73,7 +74,8 @@ def _receive(reader: wire.Reader, nonce: str, heard: Callable[[], object]) -> An
     if kind is not wire.Kind.ANSWER:
         raise ProtocolError(f"the agent sent {kind.name} where its answer should be")
     _expect(reader, wire.Kind.END)
-    return wire.decode(Answer, payload)
+    reply: type[Reply] = wire.REPLIES[type(request)]
+    return wire.decode(reply, payload)
 
 
 def _failure(error: dict[str, object]) -> NetnsError:

@@ -1,4 +1,4 @@
-"""A node to ask: one in a cluster, through an agent pod, or this machine itself. Both answer the same question the same way."""
+"""A node to ask: one in a cluster, through an agent pod, or this machine itself. Both answer the same requests the same way."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import NodeError, ProtocolError, RefusedError
-from ..model import Answer, Question
+from ..model import Reply, Request
 from . import bundle, conversation
 from .agent_pod import AgentPod, Progress, Spec
 from .cluster import Cluster, Object
@@ -26,7 +25,7 @@ Result = TypeVar("Result")
 class Node(Protocol):
     name: str
 
-    def ask(self, question: Question, progress: Progress) -> Answer:
+    def ask(self, request: Request[Reply], progress: Progress) -> Reply:
         """Raises NetnsError."""
         ...
 
@@ -44,15 +43,15 @@ class ClusterNode:
         self._runtime: str = node["status"]["nodeInfo"]["containerRuntimeVersion"].partition("://")[0]
         self._pod = AgentPod(cluster, kubectl, self.name, spec, secrets.token_hex(16))
 
-    def ask(self, question: Question, progress: Progress) -> Answer:
+    def ask(self, request: Request[Reply], progress: Progress) -> Reply:
         # the bundle is made while kubectl makes the pod
         packing = _Background(lambda: bundle.build(self._runtime))
-        asked = replace(question, runtime=self._runtime)
+        asked = request.at(self._runtime)
         answer = self._adopted(packing, asked, progress) or self._created(packing, asked, progress)
         self._pod.keep()
         return answer
 
-    def _adopted(self, packing: _Background[bytes], asked: Question, progress: Progress) -> Answer | None:
+    def _adopted(self, packing: _Background[bytes], asked: Request[Reply], progress: Progress) -> Reply | None:
         """From an agent that an earlier command has kept; None where there is none, or it says nothing."""
         if not self._pod.adopt():
             return None
@@ -63,7 +62,7 @@ class ClusterNode:
             self._pod.forget()
             return None
 
-    def _created(self, packing: _Background[bytes], asked: Question, progress: Progress) -> Answer:
+    def _created(self, packing: _Background[bytes], asked: Request[Reply], progress: Progress) -> Reply:
         """From a new one. It is tried while the pod is still being followed: a kubelet reports a second late that it runs."""
         self._pod.create(progress)
         starting = _Background(lambda: self._pod.wait(progress))
@@ -83,7 +82,7 @@ class ClusterNode:
                     raise _silence(silent, self.name, self._spec.timeout) from silent
             starting.done(NEXT_TRY)
 
-    def _try(self, packed: bytes, asked: Question, progress: Progress) -> Answer:
+    def _try(self, packed: bytes, asked: Request[Reply], progress: Progress) -> Reply:
         command = self._pod.exec_command(*boot("python3", packed))
         return conversation.ask(command, packed, self._pod.nonce, asked, self._spec.timeout, lambda: self._heard(progress))
 
@@ -128,11 +127,11 @@ class LocalNode:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
 
-    def ask(self, question: Question, progress: Progress) -> Answer:
+    def ask(self, request: Request[Reply], progress: Progress) -> Reply:
         packed = bundle.build(None)
         command = boot(sys.executable, packed, "local")
         try:
-            return conversation.ask(command, packed, secrets.token_hex(16), question, self._timeout)
+            return conversation.ask(command, packed, secrets.token_hex(16), request, self._timeout)
         except conversation.Silent as silent:
             raise _silence(silent, self.name, self._timeout) from silent
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..errors import NetnsError, NotFoundError
-from ..model import Answer, NetworkNamespace, Pod, Question, Warning
+from ..model import Answer, NetworkNamespace, Pod, Question, Reply, Request, Warning
 from . import rights, targets
 from .agent_pod import Progress, Spec
 from .cluster import Cluster, Object
@@ -50,19 +50,7 @@ class Reach:
 
 def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = ()) -> Report:
     """`show` names what else is wanted of each namespace (Question.show)."""
-    wanted: dict[targets.Target, None] = {}
-    errors: list[NetnsError] = []
-    finders: list[Callable[[], targets.Target]] = [
-        lambda word=word: targets.find(reach.cluster, reach.kubectl, word) for word in words  # type: ignore[misc]
-    ]
-    if selector is not None:
-        selected = targets.select(reach.cluster, selector)
-        finders += [lambda pod=pod: targets.target(pod) for pod in selected]  # type: ignore[misc]
-    for find in finders:
-        try:
-            wanted[find()] = None
-        except NetnsError as error:
-            errors.append(error)
+    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector)
     per_node: dict[str, list[Pod]] = {}
     for target in wanted:
         per_node.setdefault(target.node, []).append(target.pod)
@@ -144,8 +132,8 @@ def warnings_of(answers: dict[str, Answer]) -> tuple[Warning, ...]:
 
 
 def ask(
-    reach: Reach, questions: dict[str, Question], known: dict[str, Object] | None = None
-) -> tuple[dict[str, Answer], list[NetnsError]]:
+    reach: Reach, questions: Mapping[str, Request[Reply]], known: dict[str, Object] | None = None
+) -> tuple[dict[str, Reply], list[NetnsError]]:
     """Every node at once. Whatever ends this, also an interrupt, no agent is left behind. `known` spares looking nodes up."""
     def usable(name: str) -> Node:
         facts = (known or {}).get(name) or reach.cluster.node(name)
@@ -157,7 +145,7 @@ def ask(
     opened = {name: node for name in questions if not isinstance(node := looked_up[name], NetnsError)}
     progress = reach.progress if len(opened) == 1 else reach.detail
 
-    def asked(name: str) -> Answer:
+    def asked(name: str) -> Reply:
         answer = opened[name].ask(questions[name], progress)
         with suppress(NetnsError):  # its agent need not wait for the slowest; tried once more, and told, when all are closed
             opened[name].close()

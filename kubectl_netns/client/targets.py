@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..errors import KubectlError, NetnsError, NoNamespaceError, NotFoundError, RefusedError, UsageError
@@ -27,14 +28,39 @@ class Target:
     node: str
 
 
+def resolve(
+    cluster: Cluster, kubectl: Kubectl, words: Iterable[str], selector: str | None
+) -> tuple[list[Target], list[NetnsError]]:
+    """The pods of the words and of the selector, each once, in this order; and what could not be had."""
+    wanted: list[Target] = []
+    errors: list[NetnsError] = []
+    finders: list[Callable[[], Target]] = [lambda word=word: find(cluster, kubectl, word) for word in words]  # type: ignore[misc]
+    if selector is not None:
+        selected = select(cluster, selector)
+        finders += [lambda pod=pod: target(pod) for pod in selected]  # type: ignore[misc]
+    for finder in finders:
+        try:
+            found = finder()
+            if found not in wanted:
+                wanted.append(found)
+        except NetnsError as error:
+            errors.append(error)
+    return wanted, errors
+
+
 def find(cluster: Cluster, kubectl: Kubectl, word: str) -> Target:
     """Raises NetnsError: there is no such pod, or it has no namespace."""
+    return target(look_up(cluster, kubectl, word))
+
+
+def look_up(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
+    """The pod of the API server's that a word means, whatever its state. Raises NetnsError."""
     kind, slash, name = word.rpartition("/")
     if "/" in kind or (slash and not (kind and name)) or not name:
         raise UsageError(f'"{word}" is no pod: write NAME, pod/NAME or TYPE/NAME')
     if not slash or kind.lower() in POD_TYPES:
-        return target(cluster.pod(cluster.namespace, name))
-    return target(_selected(cluster, kubectl, word))
+        return cluster.pod(cluster.namespace, name)
+    return _selected(cluster, kubectl, word)
 
 
 def select(cluster: Cluster, selector: str) -> list[Object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..client import survey
+from ..client import aliases, survey
 from ..client.kubeconfig import connect
 from ..client.kubectl import find
 from ..errors import ExitStatus
@@ -42,14 +42,21 @@ def render(
 def finish(
     report: survey.Report, common: Common, console: Console, single: bool, people: Callable[..., str] = table.listing
 ) -> ExitStatus:
-    """Print the report. Its errors' status if nothing was found; INCOMPLETE if only a part was."""
-    if report.items or not report.errors:
-        console.answer(render(report.items, common.output, single, people))
+    """Print the report, and give its status; INCOMPLETE also where a warning says that something is missing."""
+    status = conclude(bool(report.items), render(report.items, common.output, single, people), report, console)
+    warnings = [*report.warnings, *(warning for item in report.items for warning in item.warnings)]
+    missing = any(warning.code in INCOMPLETE for warning in warnings)
+    return ExitStatus.INCOMPLETE if missing and not report.errors else status
+
+
+def conclude(found: bool, text: str, report: survey.Report | aliases.Report, console: Console) -> ExitStatus:
+    """Print what was found, and what was not. Its errors' status if nothing was found; INCOMPLETE if only a part was."""
+    if found or not report.errors:
+        console.answer(text)
     for warning in report.warnings:
         console.warn(warning)
     for error in report.errors:
         console.error(error)
     if report.errors:
-        return ExitStatus.INCOMPLETE if report.items else report.errors[0].status
-    warnings = [*report.warnings, *(warning for item in report.items for warning in item.warnings)]
-    return ExitStatus.INCOMPLETE if any(warning.code in INCOMPLETE for warning in warnings) else ExitStatus.ANSWERED
+        return ExitStatus.INCOMPLETE if found else report.errors[0].status
+    return ExitStatus.ANSWERED

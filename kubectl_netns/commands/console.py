@@ -61,7 +61,10 @@ class Console:
     def error(self, error: NetnsError | Interrupted) -> None:
         self._say("error: ", "31", error.message)
         if error.hint:
-            self._say("hint: ", "36", error.hint)
+            self.hint(error.hint)
+
+    def hint(self, text: str) -> None:
+        self._say("hint: ", "36", text)
 
     def _say(self, word: str, colour: str, text: str) -> None:
         self.clear()

@@ -123,12 +123,18 @@ class Agents(Access):
 
 
 @dataclass(frozen=True)
-class Common(Agents):
-    """What every verb that looks at namespaces can be told."""
+class Anywhere(Agents):
+    """A cluster's nodes, or this machine."""
 
     local: Annotated[
         bool, typer.Option("--local", help="Look at this machine itself; no cluster is asked.", rich_help_panel=CLUSTER)
     ] = False
+
+
+@dataclass(frozen=True)
+class Common(Anywhere):
+    """What every verb that looks at namespaces can be told."""
+
     output: Annotated[
         Format, typer.Option("--output", "-o", help="How to print the answer.", rich_help_panel=OUTPUT)
     ] = Format.table

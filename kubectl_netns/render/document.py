@@ -5,31 +5,34 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Union
 
+from ..aliases import Link
 from ..model import NetworkNamespace
 from .safe import safe
 
 API_VERSION = "netns/v1"
-LIST = "NetworkNamespaceList"
+KIND, LINK = "NetworkNamespace", "NetworkNamespaceLink"
+
+Item = Union[NetworkNamespace, Link]
 
 
-def document(items: Iterable[NetworkNamespace], single: bool) -> dict[str, Any]:
-    """One NetworkNamespace, or a NetworkNamespaceList of however many."""
-    described = [{"apiVersion": API_VERSION, "kind": "NetworkNamespace", **_item(item)} for item in items]
+def document(items: Iterable[Item], single: bool, kind: str = KIND) -> dict[str, Any]:
+    """One item, or a list of however many, in which each is whole."""
+    described = [{"apiVersion": API_VERSION, "kind": kind, **_item(item)} for item in items]
     if single and len(described) == 1:
         return described[0]
-    return {"apiVersion": API_VERSION, "kind": LIST, "items": described}
+    return {"apiVersion": API_VERSION, "kind": f"{kind}List", "items": described}
 
 
-def as_json(items: Iterable[NetworkNamespace], single: bool) -> str:
-    return json.dumps(document(items, single), indent=2, ensure_ascii=True)
+def as_json(items: Iterable[Item], single: bool, kind: str = KIND) -> str:
+    return json.dumps(document(items, single, kind), indent=2, ensure_ascii=True)
 
 
-def as_yaml(items: Iterable[NetworkNamespace], single: bool) -> str:
+def as_yaml(items: Iterable[Item], single: bool, kind: str = KIND) -> str:
     import yaml
 
-    return yaml.safe_dump(document(items, single), sort_keys=False, allow_unicode=False).rstrip("\n")
+    return yaml.safe_dump(document(items, single, kind), sort_keys=False, allow_unicode=False).rstrip("\n")
 
 
 def names(items: Iterable[NetworkNamespace]) -> str:
@@ -37,10 +40,10 @@ def names(items: Iterable[NetworkNamespace]) -> str:
     return "\n".join(safe(item.namespace.path) for item in items if item.namespace.path)
 
 
-def _item(item: NetworkNamespace) -> dict[str, Any]:
+def _item(item: Item) -> dict[str, Any]:
     described = _camel(dataclasses.asdict(item))
-    warnings = described.pop("warnings")
-    return {**described, "warnings": warnings}
+    warnings = {"warnings": described.pop("warnings")} if "warnings" in described else {}
+    return {**described, **warnings}
 
 
 def _camel(value: Any) -> Any:

@@ -15,6 +15,7 @@ LINK_LOCAL = 10
 LISTED = 4
 NOTHING = "-"
 IDENTIFIERS = ("sandbox", "container", "network")
+NAMED = "/run/netns/"
 
 
 def cards(items: Iterable[NetworkNamespace], wide: bool) -> str:
@@ -125,13 +126,14 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
     nodes = len({item.node for item in items}) > 1
     if wide:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "PATH", "#", "NAME", "KIND", "STATE", "MTU", "MAC",
-                   "ADDRESSES", "OTHER SIDE"]  # fmt: skip
+                   "ADDRESSES", "OTHER SIDE", "WHY"]  # fmt: skip
+        lines = [(item, link) for item in items for link in [_link(one, wide) for one in item.interfaces] or [[NOTHING] * 8]]
         rows = [
-            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or NOTHING), *link]
-            for item in items
-            for link in _all_links(item)
-        ]
-        owners = [item for item in items for _ in _all_links(item)]
+            [*_identity(item), item.verdict, _held(item), _pid(item), safe(item.namespace.path or ""), *link,
+             safe(item.reason or "")]
+            for item, link in lines
+        ]  # fmt: skip
+        owners = [item for item, _ in lines]
     else:
         headers = ["INODE", "ROLE", "OWNER", "VERDICT", "HELD BY", "PID", "INTERFACES", "ADDRESSES"]
         rows = [[*_identity(item), item.verdict, _held(item), _pid(item), _links(item), _addresses(item)] for item in items]
@@ -139,6 +141,9 @@ def listing(items: Sequence[NetworkNamespace], wide: bool) -> str:
     if any(item.found_by for item in items):
         headers.append("FOUND BY")
         rows = [[*row, _found_by(item, wide)] for item, row in zip(owners, rows)]
+    if any(_names(item) for item in owners):
+        headers = [*headers, "ALSO CALLED"]
+        rows = [[*row, safe(_names(item))] for item, row in zip(owners, rows)]
     if nodes:
         headers = ["NODE", *headers]
         rows = [[safe(item.node or NOTHING), *row] for item, row in zip(owners, rows)]
@@ -172,6 +177,12 @@ def owner(item: NetworkNamespace) -> str:
 
 def _name(pod: Pod) -> str:
     return f"{pod.namespace}/{pod.name}" if pod.name else f"pod with UID {pod.uid}"
+
+
+def _names(item: NetworkNamespace) -> str:
+    """What `ip netns` calls it besides the file that is its path; a named one is called so in its OWNER."""
+    others = [name.removeprefix(NAMED) for name in item.namespace.names if name.startswith(NAMED) and name != item.namespace.path]
+    return " ".join(one for one in others if item.role != "named" or one != owner(item))
 
 
 def _held(item: NetworkNamespace) -> str:

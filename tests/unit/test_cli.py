@@ -36,6 +36,10 @@ ARRANGED = [
     (["--node", "a", "find", "7"], ["find", "--node", "a", "7"]),
     (["--kind", "pid", "find", "7"], ["find", "--kind", "pid", "7"]),
     (["pod/find"], ["show", "pod/find"]),
+    (["-n", "shop", "link", "web"], ["link", "-n", "shop", "web"]),
+    (["--name", "link", "link", "web"], ["link", "--name", "link", "web"]),
+    (["--list", "link", "--node", "a"], ["link", "--list", "--node", "a"]),
+    (["pod/unlink"], ["show", "pod/unlink"]),
     (["-l", "app=web"], ["show", "-l", "app=web"]),
     ([], ["--help"]),
     (["--help"], ["--help"]),
@@ -66,7 +70,7 @@ def failing(error: BaseException) -> Callable[..., ExitStatus]:
 TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NetnsError)]
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
-    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "IncompleteError": 7,
+    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "IncompleteError": 7, "ConflictError": 8,
 }  # fmt: skip
 
 
@@ -111,7 +115,12 @@ def test_a_verbs_status_is_the_programs(monkeypatch: pytest.MonkeyPatch, status:
     "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"],
      ["find"], ["find", "4711"], ["find", "net:[4026532576]"], ["find", "/proc/7/ns/net"], ["find", "a/b"], ["find", "a", "b"],
      ["find", "eth0", "--kind", "pid"], ["find", "eth0", "--kind", "pod"], ["find", "eth0", "--node", "a", "--all-nodes"],
-     ["find", "eth0", "--local", "--node", "a"], ["find", "eth0", "--show", "all,of,it"]],
+     ["find", "eth0", "--local", "--node", "a"], ["find", "eth0", "--show", "all,of,it"],
+     ["link"], ["unlink"], ["link", "--list"], ["link", "--list", "web"], ["link", "--list", "--name", "a"],
+     ["link", "--list", "--all-nodes", "--node", "a"], ["link", "web", "--node", "a"], ["link", "web", "--all-nodes"],
+     ["link", "web", "db", "--name", "mine"], ["link", "web", "--name", "a/b"], ["link", "web", "--name", ""],
+     ["link", "web", "-o", "ip"], ["link", "web", "--show", "all"], ["link", "--local", "-l", "a=b"],
+     ["unlink", "web", "--local", "--node", "a"], ["link", "--list", "--local", "--all-nodes"], ["unlink", "--local", "d/x"]],
     ids=" ".join,
 )  # fmt: skip
 def test_usage_errors(words: list[str]) -> None:

@@ -111,7 +111,7 @@ def test_a_conversation_changed_at_any_byte_is_refused(bits: int) -> None:
         (frame(Kind.PING) + b"\n" + frame(Kind.PING) + b"\0" * 9, "foreign bytes"),
         (frame(Kind.PING) + b"x" * 9, "foreign bytes"),
         (frame(0), "unknown kind 0"),
-        (frame(7), "unknown kind 7"),
+        (frame(99), "unknown kind 99"),
         (frame(Kind.ANSWER, length=wire.MAX_PAYLOAD + 1), "more than the"),
         (frame(Kind.ANSWER, length=0xFFFFFFFF), "more than the"),
         (frame(Kind.ANSWER, length=wire.MAX_PAYLOAD), "cut short"),
@@ -119,7 +119,7 @@ def test_a_conversation_changed_at_any_byte_is_refused(bits: int) -> None:
         (frame(Kind.END, b"\0" * 32), "checksum"),
         (conversation()[len(frame(Kind.HELLO, b'{"version": 1, "nonce": "n"}')) :], "checksum"),
     ],
-    ids=["nothing", "noise-only", "line-between-frames", "noise-after-frame", "kind-0", "kind-7", "long-by-one",
+    ids=["nothing", "noise-only", "line-between-frames", "noise-after-frame", "kind-0", "kind-99", "long-by-one",
          "longest", "announced-but-missing", "end-without-sum", "end-with-wrong-sum", "first-frame-lost"],
 )  # fmt: skip
 def test_what_is_no_conversation_is_refused(data: bytes, complaint: str) -> None:

@@ -1,0 +1,81 @@
+"""How a link that this tool made is known from all others: by an extended attribute on the link itself.
+
+`trusted.*` attributes can be on symbolic links (`user.*` cannot), are seen and set by CAP_SYS_ADMIN alone, and cost no file of
+their own; they go where the link goes. The value is small JSON that tells what the link was made for. A link counts as ours only
+while it bears the name and leads to the target that the mark tells: a copy, or one that was renamed, is somebody else's.
+
+Traps: the link and its mark are two system calls, so an agent killed in between leaves a link without a mark, which is a
+stranger's from then on. A kernel built without CONFIG_TMPFS_XATTR refuses the mark (EOPNOTSUPP): then the link is taken back.
+Sources: xattr(7), measured on tmpfs of Linux 6.18.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+from ..aliases import Owner
+
+ATTRIBUTE = "trusted.kubectl-netns"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is remembered with a link. `inode` is the namespace's, `device` nsfs's; `created_at` is RFC 3339 in UTC."""
+
+    name: str
+    target: str
+    device: int
+    inode: int
+    namespace: str
+    pod: str
+    uid: str | None
+    created_at: str
+    started_by: str
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.namespace, self.pod, self.uid)
+
+
+class Unmarkable(Exception):
+    """The file system takes no mark; the link was taken back. The argument is why."""
+
+
+def make(path: str, mark: Mark) -> None:
+    """The link at `path` (as we see it), marked. Raises FileExistsError (the name is taken), OSError, Unmarkable."""
+    os.symlink(mark.target, path)
+    try:
+        value = json.dumps({"version": VERSION, **asdict(mark)}).encode()
+        os.setxattr(path, ATTRIBUTE, value, os.XATTR_CREATE, follow_symlinks=False)
+    except BaseException as error:
+        os.unlink(path)
+        if isinstance(error, OSError):
+            raise Unmarkable(error.strerror) from error
+        raise
+
+
+def read(path: str) -> Mark | None:
+    """The mark of our own link at `path`; None for whatever else is there, or nothing."""
+    try:
+        value = os.getxattr(path, ATTRIBUTE, follow_symlinks=False)
+        target = os.readlink(path)
+    except OSError:
+        return None
+    mark = parse(value)
+    return mark if mark and (mark.name, mark.target) == (os.path.basename(path), target) else None
+
+
+def parse(value: bytes) -> Mark | None:
+    """The attribute's value; None if it is none of ours. What a later version adds is passed over."""
+    try:
+        facts = json.loads(value)
+        mark = Mark(**{name: facts[name] for name in Mark.__dataclass_fields__})
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    numbers = (mark.device, mark.inode)
+    words = (mark.name, mark.target, mark.namespace, mark.pod, mark.created_at, mark.started_by)
+    sound = all(type(one) is int for one in numbers) and all(type(one) is str for one in words)
+    return mark if sound and (mark.uid is None or type(mark.uid) is str) else None

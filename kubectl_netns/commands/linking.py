@@ -1,0 +1,67 @@
+"""What `link` and `unlink` have in common: their options, the nodes that they are told, and how links are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Optional
+
+import typer
+
+from ..client import aliases
+from ..errors import ExitStatus, UsageError
+from ..render import aliases as render
+from ..render import document
+from .answering import conclude
+from .console import Console
+from .options import OUTPUT, Anywhere
+
+
+class Format(str, Enum):
+    """`ip` is for interfaces, of which a link has none."""
+
+    table = "table"
+    wide = "wide"
+    json = "json"
+    yaml = "yaml"
+    name = "name"
+
+
+@dataclass(frozen=True)
+class Options(Anywhere):
+    output: Annotated[
+        Format, typer.Option("--output", "-o", help="How to print the answer.", rich_help_panel=OUTPUT)
+    ] = Format.table
+
+
+def nodes_option(text: str) -> Any:
+    return typer.Option("--node", metavar="NODE", help=f"{text}; may be repeated.")
+
+
+Nodes = Optional[list[str]]
+
+
+def named(node: Nodes, all_nodes: bool, local: bool) -> list[str] | None:
+    """The nodes of --node; None where there are none. Raises UsageError for what goes not together."""
+    if local and (node or all_nodes):
+        raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
+    if node and all_nodes:
+        raise UsageError("--node and --all-nodes exclude each other")
+    return [name.removeprefix("node/") for name in dict.fromkeys(node)] if node else None
+
+
+def finish(
+    report: aliases.Report, options: Options, console: Console, single: bool, people: Callable[..., str] = render.sentences
+) -> ExitStatus:
+    """Print the report, and give its status."""
+    links, output = report.links, options.output
+    if output is Format.json:
+        text = document.as_json(links, single, document.LINK)
+    elif output is Format.yaml:
+        text = document.as_yaml(links, single, document.LINK)
+    elif output is Format.name:
+        text = render.paths(links)
+    else:
+        text = people(links, output is Format.wide) if links else ""
+    return conclude(bool(report.links), text, report, console)

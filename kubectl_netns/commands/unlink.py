@@ -1,0 +1,29 @@
+"""`kubectl netns unlink POD|NAME…`: take back what `link` made, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..client import aliases
+from ..errors import ExitStatus
+from .answering import reach
+from .console import Console
+from .linking import Nodes, Options, finish, named, nodes_option
+
+
+def unlink(
+    common: Options,
+    console: Console,
+    words: Annotated[list[str], typer.Argument(metavar="POD|NAME", help="A pod; with --node or --local also a link's name.")],
+    node: Annotated[Nodes, nodes_option("Where to look for links of this name, or of a pod that is gone")] = None,
+    all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look for them on every node.")] = False,
+) -> ExitStatus:
+    """Remove links that `link` has made from the nodes; nothing else is ever removed."""
+    nodes = named(node, all_nodes, common.local)
+    if common.local:
+        report = aliases.local("unlink", words, common.namespace, None, common.seconds, console.progress)
+    else:
+        report = aliases.unlink(reach(common, console), words, nodes, all_nodes)
+    return finish(report, common, console, single=False)
