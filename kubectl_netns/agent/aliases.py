@@ -72,7 +72,7 @@ def _only(found: list[NetworkNamespace]) -> NetworkNamespace:
 
 def _make(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -> Link:
     """The link for one pod. Raises NotDone, or OSError."""
-    mark = _mark(place, alias, item, started_by)
+    mark = mark_for(place, alias, item, started_by)
     path = place.file(f"{FOLDER}/{mark.name}")
     _prepare(place)
     outcome, reason = "made", None
@@ -95,7 +95,7 @@ def _make(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -
     return _told(place, mark, outcome, reason)
 
 
-def _mark(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -> Mark:
+def mark_for(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -> Mark:
     """What the link will be. The target is looked at here, by inode: its path alone may be a stale plain file's."""
     assert item.pod and alias.pod
     namespace, inode, device = item.namespace, item.namespace.inode, item.namespace.device

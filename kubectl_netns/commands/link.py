@@ -20,7 +20,7 @@ def link(
     console: Console,
     words: Annotated[Optional[list[str]], typer.Argument(metavar="POD", help="NAME, pod/NAME or TYPE/NAME.")] = None,
     selector: Annotated[Optional[str], typer.Option("--selector", "-l", metavar="LABELS", help="Pods with these labels.")] = None,
-    name: Annotated[Optional[str], typer.Option("--name", metavar="NAME", help="What to call it, not NAMESPACE_POD.")] = None,
+    name: Annotated[Optional[str], typer.Option("--name", metavar="NAME", help="What to call it (NAMESPACE_POD).")] = None,
     listed: Annotated[bool, typer.Option("--list", help="Show the links that this tool has made.")] = False,
     node: Annotated[Nodes, nodes_option("With --list: the node whose links to show")] = None,
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="With --list: the links of every node.")] = False,

@@ -181,6 +181,20 @@ def test_a_target_that_has_become_a_plain_file_is_stale(world: World) -> None:
     assert "a link to " + DOCKER in str(stale["/run/netns/shop_web"])
 
 
+@pytest.mark.parametrize("then", ["", f"touch {DOCKER}", f"touch {DOCKER} && unshare --net={DOCKER} true"])
+def test_a_sandbox_that_ends_after_it_was_found_gets_no_link(world: World, then: str) -> None:
+    """Its file is gone, plain, or already another namespace's when the link would be made."""
+    world.sandbox("web", DOCKER)
+    (item,) = survey(world.place, Question((Pod("shop", "web", None),)), [world]).namespaces
+    alias = Alias(item.pod, None)
+    assert aliases.mark_for(world.place, alias, item, WHO).target == DOCKER
+    # a mount keeps the old namespace, so that its inode is not used again
+    world.sh("sh", "-c", f"touch /run/kept && mount --bind {DOCKER} /run/kept && umount {DOCKER} && rm {DOCKER}; {then}")
+    with pytest.raises(aliases.NotDone) as caught:
+        aliases.mark_for(world.place, alias, item, WHO)
+    assert caught.value.args == ("none", f"{DOCKER} is no longer its namespace")
+
+
 def test_a_new_sandbox_takes_over_its_pods_stale_link(world: World) -> None:
     world.sandbox("web", CNI)
     world.link("web")

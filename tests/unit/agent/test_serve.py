@@ -12,6 +12,7 @@ import pytest
 from kubectl_netns import wire
 from kubectl_netns.agent.__main__ import serve
 from kubectl_netns.agent.place import Place
+from kubectl_netns.aliases import Alias, Linked, Linking
 from kubectl_netns.model import Answer, Pod, Question
 from kubectl_netns.wire import Kind
 
@@ -105,3 +106,22 @@ def test_what_is_no_conversation_is_told(
 def test_a_survey_that_fails_is_told(pipes: Pipes, answered: list[Question], runtime: str, code: str, message: str) -> None:
     _, (kind, payload) = conversation(pipes, [HELLO, (Kind.QUESTION, wire.encode(Question(None, runtime)))])
     assert (kind, json.loads(payload)) == (Kind.ERROR, {"code": code, "message": message})
+
+
+def test_another_request_has_a_frame_of_its_own(pipes: Pipes, answered: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Linking] = []
+
+    def link(place: Place, request: Linking) -> Linked:
+        asked.append(request)
+        return Linked(())
+
+    monkeypatch.setattr("kubectl_netns.agent.aliases.serve", link)
+    request = Linking("link", (Alias(Pod("shop", "web", "u"), None),), "me@here", "docker")
+    _, (kind, payload) = conversation(pipes, [HELLO, (Kind.LINKING, wire.encode(request))])
+    assert (kind, wire.decode(Linked, payload)) == (Kind.ANSWER, Linked(()))
+    assert (asked, answered) == ([request], [])
+
+
+def test_a_frames_kind_and_its_payload_belong_together(pipes: Pipes, answered: list[Question]) -> None:
+    _, (kind, payload) = conversation(pipes, [HELLO, (Kind.LINKING, QUESTION[1])])
+    assert kind is Kind.ERROR and "unexpected shape at Linking" in json.loads(payload)["message"]
