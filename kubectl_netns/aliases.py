@@ -12,7 +12,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from .model import Pod, Request, Warning
+from .model import Pod, Warning
+from .questions import Request
 
 LONGEST = 255
 DIGEST = 16

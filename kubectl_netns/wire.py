@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 
 from .aliases import Linked, Linking
 from .errors import ProtocolError
-from .model import Answer, Question
+from .questions import Answer, Question
 
 VERSION = 1
 MAGIC = b"\x00KNS"

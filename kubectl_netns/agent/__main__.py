@@ -23,7 +23,7 @@ from typing import BinaryIO
 from .. import wire
 from ..aliases import Linking
 from ..errors import ProtocolError
-from ..model import Question
+from ..questions import Question
 from . import aliases
 from .discover import survey
 from .place import HERE, NODE, Place

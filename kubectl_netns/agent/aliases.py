@@ -18,7 +18,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from ..aliases import Alias, Link, Linked, Linking, Undone, default_name, fault
-from ..model import NetworkNamespace, Pod, Question
+from ..model import NetworkNamespace, Pod
+from ..questions import Question
 from . import discover, marks
 from .enter import is_network, key_at
 from .marks import Mark

@@ -15,7 +15,8 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..model import Clue, Interface, Match, NetworkNamespace, Warning
+from ..model import Interface, Match, NetworkNamespace, Warning
+from ..questions import Clue
 from . import names, processes
 from .enter import Key, key_at
 from .holders import Found

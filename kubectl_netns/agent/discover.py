@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 
-from ..model import Answer, Interface, Namespace, NetworkNamespace, Question, Sandbox, Warning
+from ..model import Interface, Namespace, NetworkNamespace, Sandbox, Warning
+from ..questions import Answer, Question
 from ..tables import Process, Socket
 from . import crosscheck, holders, names, ownership, peers, processes
 from .enter import Key, in_own_thread

@@ -18,7 +18,7 @@ from typing import IO
 
 from .. import wire
 from ..errors import NetnsError, NodeError, ProtocolError
-from ..model import Reply, Request
+from ..questions import Reply, Request
 
 PING = 5.0
 

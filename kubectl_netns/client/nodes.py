@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import NodeError, ProtocolError, RefusedError
-from ..model import Reply, Request
+from ..questions import Reply, Request
 from . import bundle, conversation
 from .agent_pod import AgentPod, Progress, Spec
 from .cluster import Cluster, Object

@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable
 
 from ..errors import UsageError
-from ..model import Clue
+from ..questions import Clue
 
 KINDS = {
     "address": "an IPv4 or IPv6 address",

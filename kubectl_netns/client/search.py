@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import IncompleteError, NetnsError, NoNamespaceError, NotFoundError, RefusedError
-from ..model import Answer, Clue, Match, NetworkNamespace, Pod, Question, Warning
+from ..model import Match, NetworkNamespace, Pod, Warning
+from ..questions import Answer, Clue, Question
 from . import rights, survey, targets
 from .agent_pod import Progress
 from .cluster import Cluster, Object

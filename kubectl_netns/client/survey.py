@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..errors import NetnsError, NotFoundError
-from ..model import Answer, NetworkNamespace, Pod, Question, Reply, Request, Warning
+from ..model import NetworkNamespace, Pod, Warning
+from ..questions import Answer, Question, Reply, Request
 from . import rights, targets
 from .agent_pod import Progress, Spec
 from .cluster import Cluster, Object

@@ -10,7 +10,8 @@ import typer
 
 from ..client import readings, search
 from ..errors import ExitStatus, UsageError
-from ..model import Clue, NetworkNamespace
+from ..model import NetworkNamespace
+from ..questions import Clue
 from ..render import table
 from .answering import finish, reach
 from .console import Console

@@ -20,7 +20,7 @@ from kubectl_netns.agent.enter import in_own_thread
 from kubectl_netns.agent.visit import Visit, Visitor, visit_all
 from kubectl_netns.client import bundle
 from kubectl_netns.client.nodes import boot
-from kubectl_netns.model import Answer, Question
+from kubectl_netns.questions import Answer, Question
 
 from .pairs import Ratio, paired, seconds
 

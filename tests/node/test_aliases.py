@@ -15,7 +15,8 @@ from kubectl_netns.agent.marks import ATTRIBUTE
 from kubectl_netns.agent.place import Place
 from kubectl_netns.agent.runtimes.base import Holder, wanted
 from kubectl_netns.aliases import Alias, Link, Linked, Linking, Owner, default_name
-from kubectl_netns.model import Pod, Question, Sandbox
+from kubectl_netns.model import Pod, Sandbox
+from kubectl_netns.questions import Question
 
 BEGIN = """
 mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/docker/netns && mount --make-rshared / && echo ready && exec sleep 600

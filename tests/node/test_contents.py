@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kubectl_netns.model import Question
+from kubectl_netns.questions import Question
 from kubectl_netns.render import iproute
 from kubectl_netns.render.document import document
 from tests.node.worlds import World, ip_json, read

@@ -13,7 +13,8 @@ import pytest
 from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.place import HERE
 from kubectl_netns.client import readings
-from kubectl_netns.model import Match, NetworkNamespace, Question
+from kubectl_netns.model import Match, NetworkNamespace
+from kubectl_netns.questions import Question
 from tests.conftest import Outcome, netns
 from tests.node.test_namespaces import hold
 from tests.node.worlds import RUN, World, ip_json, sh

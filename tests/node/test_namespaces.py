@@ -18,7 +18,8 @@ from kubectl_netns.agent import holders
 from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.place import HERE
 from kubectl_netns.agent.runtimes.base import Holder, RuntimeUnavailable
-from kubectl_netns.model import NetworkNamespace, Pod, Question, Sandbox
+from kubectl_netns.model import NetworkNamespace, Pod, Sandbox
+from kubectl_netns.questions import Question
 from tests.conftest import netns
 from tests.node.worlds import RUN, World, read, sh
 

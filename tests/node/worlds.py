@@ -12,7 +12,8 @@ from typing import Any
 
 from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.place import HERE
-from kubectl_netns.model import NetworkNamespace, Question
+from kubectl_netns.model import NetworkNamespace
+from kubectl_netns.questions import Question
 from kubectl_netns.render.document import document
 
 RUN = Path("/run/netns")

@@ -6,7 +6,8 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 
-from ...model import Question, Warning
+from ...model import Warning
+from ...questions import Question
 from .base import BUDGET, Holder, NotSpoken, Runtime, RuntimeUnavailable
 
 PATIENCE = BUDGET + 2

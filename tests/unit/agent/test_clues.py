@@ -16,7 +16,8 @@ from kubectl_netns.agent.holders import Found
 from kubectl_netns.agent.place import Place
 from kubectl_netns.agent.runtimes.base import Holder
 from kubectl_netns.client.readings import KINDS
-from kubectl_netns.model import Address, Clue, Interface, Namespace, NetworkNamespace, Peer, Pod, Sandbox
+from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Peer, Pod, Sandbox
+from kubectl_netns.questions import Clue
 from tests.schema import WORDS
 
 UID, PROXY_HASH = "8f0c2f0e-7a53-4b0e-9d3c-0a1b2c3d4e5f", "0123456789abcdef0123456789abcdef"

@@ -14,12 +14,12 @@ import pytest
 
 from kubectl_netns import wire
 from kubectl_netns.client import boot
-from kubectl_netns.model import Question
+from kubectl_netns.questions import Question
 
 AGENT = """
 import os, signal, sys, time
 from kubectl_netns.agent import __main__ as agent
-from kubectl_netns.model import Answer
+from kubectl_netns.questions import Answer
 agent.SILENCE = 1.5
 signal.alarm(3)
 def survey(place, question):

@@ -20,7 +20,8 @@ from kubectl_netns.agent.place import Place
 from kubectl_netns.agent.runtimes import asking
 from kubectl_netns.agent.runtimes.asking import ask
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
-from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Pod, Question, Sandbox, Warning
+from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Pod, Sandbox, Warning
+from kubectl_netns.questions import Question
 
 UID = "8f0c2f0e-7a53-4b0e-9d3c-0a1b2c3d4e5f"
 ID = "3f1c" * 16

@@ -13,7 +13,8 @@ from kubectl_netns import wire
 from kubectl_netns.agent.__main__ import serve
 from kubectl_netns.agent.place import Place
 from kubectl_netns.aliases import Alias, Linked, Linking
-from kubectl_netns.model import Answer, Pod, Question
+from kubectl_netns.model import Pod
+from kubectl_netns.questions import Answer, Question
 from kubectl_netns.wire import Kind
 
 Frames = list[tuple[Kind, bytes]]

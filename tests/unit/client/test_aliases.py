@@ -14,7 +14,8 @@ from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
 from kubectl_netns.errors import ConflictError, NodeError, NoNamespaceError, NotFoundError, UsageError
-from kubectl_netns.model import Answer, Pod, Request, Warning
+from kubectl_netns.model import Pod, Warning
+from kubectl_netns.questions import Answer, Request
 from tests.unit.client.test_survey import Api, api_pod
 
 Says = dict[str, Any]

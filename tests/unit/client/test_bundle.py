@@ -18,7 +18,8 @@ import pytest
 from kubectl_netns import wire
 from kubectl_netns.client import bundle
 from kubectl_netns.client.nodes import boot
-from kubectl_netns.model import Answer, Pod, Question
+from kubectl_netns.model import Pod
+from kubectl_netns.questions import Answer, Question
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 

@@ -10,13 +10,14 @@ import pytest
 from kubectl_netns.client import conversation
 from kubectl_netns.client.conversation import Silent, ask
 from kubectl_netns.errors import NetnsError, NodeError, ProtocolError
-from kubectl_netns.model import Answer, Question
+from kubectl_netns.questions import Answer, Question
 
 NONCE = "cafe"
 BEGIN = """
 import json, os, sys, time
 from kubectl_netns import wire
-from kubectl_netns.model import Answer, Warning
+from kubectl_netns.model import Warning
+from kubectl_netns.questions import Answer
 out = sys.stdout.buffer
 read = sys.stdin.buffer
 BUNDLE = read.read(6)

@@ -16,12 +16,12 @@ from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
 from kubectl_netns.errors import NetnsError, NodeError, ProtocolError, RefusedError
-from kubectl_netns.model import Answer, Question
+from kubectl_netns.questions import Answer, Question
 
 HELLO = """
 import json, os, sys
 from kubectl_netns import wire
-from kubectl_netns.model import Answer
+from kubectl_netns.questions import Answer
 os.read(0, 1 << 20)
 def write(data): sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
 writer = wire.Writer(write)

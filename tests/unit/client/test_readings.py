@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kubectl_netns.client.readings import INODES, KINDS, READERS, clues, per_node
 from kubectl_netns.errors import ExitStatus, UsageError
-from kubectl_netns.model import Clue
+from kubectl_netns.questions import Clue
 
 FULL = "3f1c9ab07f52" + "0" * 52
 IDS = ["sandbox", "container", "network"]

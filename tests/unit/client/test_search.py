@@ -14,7 +14,8 @@ from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
 from kubectl_netns.client.search import Search
 from kubectl_netns.errors import ExitStatus, NodeError, RefusedError
-from kubectl_netns.model import Answer, Match, Pod, Question, Warning
+from kubectl_netns.model import Match, Pod, Warning
+from kubectl_netns.questions import Answer, Question
 from tests.unit.client.test_survey import Fake
 from tests.unit.facts import CONTAINERD, HOST
 

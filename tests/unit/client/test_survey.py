@@ -14,7 +14,8 @@ from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
 from kubectl_netns.errors import Interrupted, NetnsError, NodeError, NoNamespaceError, NotFoundError, RefusedError
-from kubectl_netns.model import Answer, Pod, Question, Warning
+from kubectl_netns.model import Pod, Warning
+from kubectl_netns.questions import Answer, Question
 from tests.unit.facts import CONTAINERD, DOCKER, HOST
 
 
