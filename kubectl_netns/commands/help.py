@@ -1,0 +1,75 @@
+"""How `--help` is laid out: a sentence, examples, and the options under the headings that their `rich_help_panel` names.
+
+A docstring is the help: its first paragraph is what the list of verbs shows; after a line `Examples:` come commands, which are
+printed as they are written, and which tests/cluster/test_examples.py runs. Typer groups options only with Rich, and that one
+draws boxes around them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer.core
+
+EXAMPLES = "Examples:"
+ARGUMENTS, OWN = "Arguments", "Options"
+
+
+def summary(verb: Any) -> str:
+    """One line: the first paragraph."""
+    return " ".join((verb.help or "").partition("\n\n")[0].split())
+
+
+def parts(text: str) -> tuple[str, list[str]]:
+    """The prose of a help text, and the lines of its examples without their indentation."""
+    prose, _, examples = text.partition(f"\n{EXAMPLES}\n")
+    return prose.strip(), [line.strip() for line in examples.strip().splitlines()]
+
+
+def grouped(verb: Any, context: Any) -> dict[str, list[Any]]:
+    """The parameters that are shown, by heading: its arguments, its own options, then those that verbs share."""
+    headings: dict[str, list[Any]] = {ARGUMENTS: [], OWN: []}
+    for param in verb.get_params(context):
+        if not getattr(param, "hidden", False):
+            own = ARGUMENTS if param.param_type_name == "argument" else OWN
+            headings.setdefault(getattr(param, "rich_help_panel", None) or own, []).append(param)
+    return {heading: params for heading, params in headings.items() if params}
+
+
+def record(param: Any, context: Any) -> tuple[str, str]:
+    """What stands left and right in the list of parameters."""
+    if param.param_type_name == "argument":
+        return param.metavar or param.name.upper(), param.help or ""
+    left, right = param.get_help_record(context) or ("", "")
+    return left, right
+
+
+def _write_text(text: str, formatter: Any) -> None:
+    prose, examples = parts(text)
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text(prose)
+    if examples:
+        with formatter.section(EXAMPLES.removesuffix(":")):
+            for line in examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{line}".rstrip() + "\n")
+
+
+class Verb(typer.core.TyperCommand):
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        _write_text(self.help or "", formatter)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        for heading, params in grouped(self, ctx).items():
+            with formatter.section(heading):
+                formatter.write_dl([record(param, ctx) for param in params])
+
+
+class Verbs(typer.core.TyperGroup):
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        _write_text(self.help or "", formatter)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The verbs, each with its whole sentence, where click would cut it off; --help goes without saying."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, summary(verb)) for name, verb in self.commands.items() if not verb.hidden])
