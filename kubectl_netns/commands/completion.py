@@ -37,7 +37,7 @@ def completion(
     console: Console,
     install: Annotated[bool, typer.Option("--install", help=f"Put {NAME} on PATH.")] = False,
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Delete what --install made.")] = False,
-    to: Annotated[Optional[Path], typer.Option("--to", metavar="FOLDER", help="The folder to put it in or delete it from.")] = None,
+    to: Annotated[Optional[Path], typer.Option("--to", metavar="FOLDER", help="The folder for it, or to delete it from.")] = None,
 ) -> ExitStatus:
     """Let the Tab key complete verbs, options, pods and nodes.
 
@@ -62,7 +62,7 @@ def completion(
     if install:
         console.answer(_install(to) + "\n" + THEN)
     elif uninstall:
-        console.answer(_uninstall([to] if to else _path()))
+        console.answer(_uninstall(to))
     else:
         console.answer(SCRIPT.rstrip("\n"))
     return ExitStatus.ANSWERED
@@ -125,9 +125,9 @@ def _write(file: Path) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _uninstall(folders: list[Path]) -> str:
+def _uninstall(to: Path | None) -> str:
     lines = []
-    for file in dict.fromkeys(folder / NAME for folder in folders):
+    for file in dict.fromkeys(folder / NAME for folder in ([to] if to else _path())):
         if _ours(file):
             try:
                 file.unlink()
@@ -138,7 +138,7 @@ def _uninstall(folders: list[Path]) -> str:
             lines.append(f"left {file}, which came with the Python package and goes with it")
         elif os.path.lexists(file):
             lines.append(f"left {file}, which is not ours")
-    return "\n".join(lines) or f"there is no {NAME} {'on PATH' if len(folders) != 1 else f'in {folders[0]}'}"
+    return "\n".join(lines) or f"there is no {NAME} {f'in {to}' if to else 'on PATH'}"
 
 
 def _text(file: Path) -> str:

@@ -49,5 +49,5 @@ OPTIONS: tuple[Option, ...] = (
     Option("--dry-run", "", "Only tell what would be deleted.", "cleanup"),
     Option("--install", "", "Put kubectl_complete-netns on PATH.", "completion"),
     Option("--uninstall", "", "Delete what --install made.", "completion"),
-    Option("--to", "FOLDER", "The folder to put it in or delete it from.", "completion"),
+    Option("--to", "FOLDER", "The folder for it, or to delete it from.", "completion"),
 )
