@@ -31,7 +31,7 @@ def group() -> Any:
 
 
 def verbs(group: Any) -> list[Verb]:
-    return [Verb(name, " ".join(_argument(one) for one in _params(group, verb, "argument")), summary(verb))
+    return [Verb(name, " ".join(_words(one) for one in _params(group, verb, "argument")), summary(verb))
             for name, verb in group.commands.items() if not verb.hidden]  # fmt: skip
 
 
@@ -60,10 +60,10 @@ def _params(group: Any, verb: Any, kind: str) -> list[Any]:
     return [one for one in verb.get_params(context(group, verb)) if one.param_type_name == kind]
 
 
-def _argument(param: Any) -> str:
-    metavar = param.metavar or param.name.upper()
-    assert " " not in metavar, f"{metavar}: a metavar is one word"
-    return metavar.removesuffix("...").removesuffix("…") + ("..." if param.nargs == -1 else "")
+def _words(param: Any) -> str:
+    """`POD...` of any number; a metavar may be several words, as `POD -- COMMAND`, of which the last may be repeated."""
+    metavars = [one.strip("[]").rstrip(".…") for one in (param.metavar or param.name.upper()).split() if one != "--"]
+    return " ".join(metavars) + ("..." if param.nargs == -1 else "")
 
 
 def _row(group: Any, verb: Any, param: Any) -> tuple[Any, ...]:

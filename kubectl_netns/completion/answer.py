@@ -41,10 +41,9 @@ def main() -> None:
         if "KUBECTL_NETNS_TRACEBACK" in os.environ:
             raise
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.write(1, text.encode(errors="replace"))
+    except OSError:
+        pass  # nobody listens
 
 
 def answer(words: Sequence[str], ask: Ask) -> str:

