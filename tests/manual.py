@@ -44,7 +44,7 @@ def _page(built: Any) -> Iterator[str]:
     for heading, rows in shared.items():
         yield f".SH {heading.upper()}"
         for (left, right), having in rows.items():
-            only = "" if set(having) == everyone[heading] else f" Only with {' and '.join(having)}."
+            only = "" if set(having) == everyone[heading] else f" Only with {_and(having)}."
             yield _row(left, right + only)
     yield ".SH EXIT STATUS"
     for status, meaning in _statuses():

@@ -56,6 +56,11 @@ def _write_text(text: str, formatter: Any) -> None:
 
 
 class Verb(typer.core.TyperCommand):
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """As kubectl writes it, `POD...`; click would put a bracket around whatever an option may stand for."""
+        arguments = [one for one in self.get_params(ctx) if one.param_type_name == "argument"]
+        return [self.options_metavar or "", *(record(one, ctx)[0] + ("..." if one.nargs == -1 else "") for one in arguments)]
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         _write_text(self.help or "", formatter)
 

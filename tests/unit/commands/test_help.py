@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import resource
+import subprocess
 import sys
 from typing import Any
 
@@ -60,3 +62,15 @@ def test_the_verbs_have_a_line_each_and_options_may_stand_anywhere(monkeypatch: 
         assert f"\n  {name} ".ljust(4) in text
         assert any(line.split()[:1] == [name] and line.endswith(help.summary(verb)) for line in text.splitlines()), name
     assert "Options may stand before and behind the verb" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["show", "--help"], ["show", "--bogus"], ["web", "-o", "xml"]], ids=" ".join)
+def test_it_is_quick(words: list[str]) -> None:
+    """Process time, the best of three: what else runs on the machine does not count."""
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "kubectl_netns", *words], capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) <= 0.25, spent
