@@ -71,7 +71,8 @@ def _row(group: Any, verb: Any, param: Any) -> tuple[Any, ...]:
     values = [] if flag else [one.value for one in param.shell_complete(context(group, verb), "") if one.type == "plain"]
     shared = param.name in KUBECTLS and getattr(param, "rich_help_panel", None) == CLUSTER
     metavar = "" if flag else param.metavar or "VALUE"
-    return (" ".join([*param.opts, *param.secondary_opts]), metavar, param.help or "", " ".join(values), bool(param.multiple), shared,
+    names = sorted([*param.opts, *param.secondary_opts], key=lambda name: not name.startswith("--"))  # click's --help has no order
+    return (" ".join(names), metavar, param.help or "", " ".join(values), bool(param.multiple), shared,
             bool(param.hidden))  # fmt: skip
 
 

@@ -41,7 +41,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--local", "", "Look at this machine itself; no cluster is asked.", "show list"),
     Option("--output -o", "VALUE", "How to print the answer.", "show list", values="table wide json yaml ip name"),
     Option("--show", "WHAT,...", "Also routes, neighbours, rules, sockets, statistics; or all.", "show list", values="routes neighbours rules sockets statistics all"),
-    Option("-h --help", "", "Show this message and exit.", "show list cleanup completion version"),
+    Option("--help -h", "", "Show this message and exit.", "show list cleanup completion version"),
     Option("--node", "NODE", "Node to look at; may be repeated.", "list", several=True),
     Option("--all-nodes", "", "Look at every node of the cluster.", "list"),
     Option("--all-namespaces -A", "", "Look in every namespace.", "cleanup"),
