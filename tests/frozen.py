@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from kubectl_netns.cli import DEFAULT_VERB, build
+from kubectl_netns.commands import help
 from kubectl_netns.commands.console import Console
-from kubectl_netns.commands.help import summary
 from kubectl_netns.commands.options import CLUSTER, Access
 from kubectl_netns.completion.table import Option, Verb
 
@@ -31,7 +31,7 @@ def group() -> Any:
 
 
 def verbs(group: Any) -> list[Verb]:
-    return [Verb(name, " ".join(_words(one) for one in _params(group, verb, "argument")), summary(verb))
+    return [Verb(name, " ".join(_words(one) for one in _params(group, verb, "argument")), help.summary(verb))
             for name, verb in group.commands.items() if not verb.hidden]  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def _words(param: Any) -> str:
 
 def _row(group: Any, verb: Any, param: Any) -> tuple[Any, ...]:
     flag = param.is_flag or param.count
-    values = [] if flag else [one.value for one in param.shell_complete(context(group, verb), "") if one.type == "plain"]
+    values = [] if flag else help.values(param, context(group, verb))
     shared = param.name in KUBECTLS and getattr(param, "rich_help_panel", None) == CLUSTER
     metavar = "" if flag else param.metavar or "VALUE"
     names = sorted([*param.opts, *param.secondary_opts], key=lambda name: not name.startswith("--"))  # click's --help has no order

@@ -36,12 +36,22 @@ def grouped(verb: Any, context: Any) -> dict[str, list[Any]]:
     return {heading: params for heading, params in headings.items() if params}
 
 
+def values(param: Any, context: Any) -> list[str]:
+    """The words that an option takes, where they are few: an Enum's, or those of its `autocompletion`."""
+    return [one.value for one in param.shell_complete(context, "") if one.type == "plain"]
+
+
 def record(param: Any, context: Any) -> tuple[str, str]:
-    """What stands left and right in the list of parameters."""
+    """What stands left and right in the list of parameters. Typer's own words for this change with its versions."""
     if param.param_type_name == "argument":
         return param.metavar or param.name.upper(), param.help or ""
-    left, right = param.get_help_record(context) or ("", "")
-    return left, right
+    left = ", ".join(sorted([*param.opts, *param.secondary_opts], key=len))
+    if param.is_flag or param.count:
+        return left, param.help
+    default = getattr(param.default, "value", param.default)
+    notes = [f"env var: {param.envvar}"] * bool(param.envvar) + [f"default: {default}"] * (default not in (None, ""))
+    metavar = param.metavar or "|".join(values(param, context)) or "VALUE"
+    return f"{left} {metavar}", param.help + (f"  [{'; '.join(notes)}]" if notes else "")
 
 
 def _write_text(text: str, formatter: Any) -> None:
