@@ -24,6 +24,11 @@ check: $(VENV)/ready  ## style, types, and the import table of CONTRIBUTING.md
 demo: $(VENV)/ready  ## two pods and the main commands on a real cluster
 	@tests/cluster/demo.sh
 
+reference: $(VENV)/ready  ## what is made from the code: JSON Schema, completion's table, man page
+	$(PYTHON) -m tests.schema
+	$(PYTHON) -m tests.frozen
+	$(PYTHON) -m tests.manual
+
 bench: $(VENV)/ready  ## how fast it is, as ratios in one run
 	$(PYTHON) -m tests.bench
 
@@ -41,4 +46,4 @@ $(VENV)/ready: pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-.PHONY: help test unit check demo bench cluster-up cluster-down cluster-status
+.PHONY: help test unit check demo reference bench cluster-up cluster-down cluster-status

@@ -1,15 +1,21 @@
 """Where the program starts: `kubectl-netns`, and `python3 -m kubectl_netns` where that is not on PATH."""
 
 import signal
+import sys
 
 
 def main() -> None:
     # until the first agent pod there is nothing to undo: a Ctrl-C during the imports ends us without a traceback
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from . import cli
+    if sys.argv[1:2] == ["__complete"]:  # for a Tab: the table of verbs is not built, which would take most of the time
+        from .completion import answer
 
-    cli.main()
+        answer.main()
+    else:
+        from . import cli
+
+        cli.main()
 
 
 if __name__ == "__main__":

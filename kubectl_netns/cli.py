@@ -16,8 +16,10 @@ import typer
 
 from .commands import interrupts
 from .commands.cleanup import cleanup
+from .commands.completion import completion
 from .commands.console import Console
 from .commands.find import find
+from .commands.help import Verb, Verbs
 from .commands.link import link
 from .commands.list import list_
 from .commands.options import bind
@@ -28,31 +30,46 @@ from .errors import ExitStatus, Interrupted, NetnsError, UsageError
 
 DEFAULT_VERB = "show"
 VERBS: dict[str, Callable[..., ExitStatus]] = {
-    DEFAULT_VERB: show, "list": list_, "find": find, "link": link, "unlink": unlink, "cleanup": cleanup, "version": version,
+    DEFAULT_VERB: show, "list": list_, "find": find, "link": link, "unlink": unlink, "cleanup": cleanup,
+    "completion": completion, "version": version,
 }  # fmt: skip
-EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
+HELP = """Show and use the network namespaces of pods, from the workstation.
 
-\b
-  kubectl netns web-6d5f -n shop         one pod's namespace, its interfaces and their host side
-  kubectl netns -l app=web -o wide       several pods, with counters
-  kubectl netns --node node-b list       every namespace of a node
-  kubectl netns list --all-nodes         of the whole cluster
-  kubectl netns find 10.244.2.14         whose is this? an address, a MAC, a veth, a container, a PID …
-  kubectl netns link web-6d5f -n shop    show it to `ip netns` on its node; unlink takes it back
-  kubectl netns --local list             this machine, without a cluster
+`show` may be left out: a first word that is no verb is a pod; `pod/list` is the pod of the name "list". Options may stand before
+and behind the verb and its words, but kubectl wants none before `netns`; those that kubectl has too mean what they mean there.
+`kubectl netns VERB --help` tells which a verb has.
 
-`show` may be left out. A word that is a verb is the verb; `pod/list` is the pod of that name. `kubectl netns VERB --help` tells a
-verb's options; those that kubectl has too mean what they mean there.
+Examples:
+  # one pod's namespace, its interfaces and their host side
+  kubectl netns web-1
+
+  # several pods, with counters
+  kubectl netns -l app=web -o wide
+
+  # every namespace of a node, and of the whole cluster
+  kubectl netns --node node-b list
+  kubectl netns list --all-nodes
+
+  # whose is this? an address, a MAC, a veth, a container, a PID
+  kubectl netns find 10.244.2.14
+
+  # show it to `ip netns` on its node; unlink takes it back
+  kubectl netns link web-1
+  kubectl netns unlink web-1
+
+  # this machine, without a cluster
+  kubectl netns --local list
 """
 
 
 def build(console: Console) -> typer.Typer:
     app = typer.Typer(
-        help=EXAMPLES, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+        cls=Verbs, help=HELP, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+        options_metavar="[VERB]", subcommand_metavar="[WORDS]... [OPTIONS]",
         context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     for name, verb in VERBS.items():
-        app.command(name)(bind(verb, console))
+        app.command(name, cls=Verb, options_metavar="[OPTIONS]")(bind(verb, console))
     return app
 
 
@@ -81,9 +98,9 @@ def arrange(words: Sequence[str], group: Any) -> list[str]:
 
 def run(words: Sequence[str], console: Console) -> int:
     """The exit status. Everything that can be told to a user is told here, in one place."""
-    app = build(console)
+    group = typer.main.get_command(build(console))
     try:
-        return int(app(arrange(words, typer.main.get_command(app)), prog_name="kubectl netns", standalone_mode=False) or 0)
+        return int(group.main(arrange(words, group), prog_name="kubectl netns", standalone_mode=False) or 0)
     except typer.Exit as exit_:
         return exit_.exit_code
     except NetnsError as error:

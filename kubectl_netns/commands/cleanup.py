@@ -24,7 +24,20 @@ def cleanup(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")] = False,
 ) -> ExitStatus:
-    """Delete agent pods that killed clients left over, and those that you kept with --keep."""
+    """Delete left-over agent pods, and those that you kept.
+
+    Killed clients leave pods that have ended, --keep leaves some that run. Others that run are left alone: they are in use.
+
+    Examples:
+      # what would be deleted in the context's namespace
+      kubectl netns cleanup --dry-run
+
+      # delete it
+      kubectl netns cleanup
+
+      # in every namespace
+      kubectl netns cleanup -A --dry-run
+    """
     cluster = connect(common.connection, min(common.seconds, common.request_seconds))
     namespace = None if everywhere else common.agent_namespace or common.namespace or cluster.home
     found = list(leftovers.find(cluster, namespace))

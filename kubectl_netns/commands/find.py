@@ -28,9 +28,23 @@ def find(
     ],
     node: Annotated[Optional[list[str]], typer.Option("--node", metavar="NODE", help="Node to look on; may be repeated.")] = None,
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look on every node of the cluster.")] = False,
-    kind: Annotated[Optional[Kind], typer.Option("--kind", help="What WHAT is, where it could be several things.")] = None,
+    kind: Annotated[Optional[Kind], typer.Option("--kind", metavar="KIND", help=f"What WHAT is: {', '.join(Kind)}.")] = None,
 ) -> ExitStatus:
-    """Find whose an address, a MAC, a veth, an inode, a sandbox, a container or a process is."""
+    """Find whose an address, a MAC, a veth, a container or a PID is.
+
+    Also an inode, an ifindex, a sandbox, Docker's SandboxID, a path or a name of a namespace. What the API server can place is
+    looked for on its node alone, everything else on all nodes; numbers mean something on one node only, and want --node.
+
+    Examples:
+      # the pod that has this address
+      kubectl netns find 10.244.2.14
+
+      # of a number, say what it is, and where
+      kubectl netns find 1 --kind pid --node node-a
+
+      # the same on this machine, as root
+      kubectl netns --local find eth0
+    """
     clues = readings.clues(what, kind.value if kind else None)
     asked = search.Search(what, clues, common.namespace, common.shown)
     if common.local:

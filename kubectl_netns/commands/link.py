@@ -25,7 +25,21 @@ def link(
     node: Annotated[Nodes, nodes_option("With --list: the node whose links to show")] = None,
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="With --list: the links of every node.")] = False,
 ) -> ExitStatus:
-    """Show the namespaces of pods to `ip netns` on their nodes, by a link in /run/netns."""
+    """Show the namespaces of pods to `ip netns` on their nodes.
+
+    By a symbolic link in /run/netns to the runtime's own file. It pins nothing: when the pod goes, it leads nowhere. Take it back
+    with `kubectl netns unlink`, never with `ip netns del`, which would unmount what it leads to.
+
+    Examples:
+      # under the name NAMESPACE_POD
+      kubectl netns link web-1
+
+      # under a name of your own
+      kubectl netns link web-2 --name web
+
+      # the links that were made
+      kubectl netns link --list --all-nodes
+    """
     nodes = named(node, all_nodes, common.local)
     if listed:
         if words or selector is not None or name is not None:

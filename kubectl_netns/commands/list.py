@@ -19,7 +19,27 @@ def list_(
     node: Annotated[Optional[list[str]], typer.Option("--node", metavar="NODE", help="Node to look at; may be repeated.")] = None,
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look at every node of the cluster.")] = False,
 ) -> ExitStatus:
-    """List every network namespace of a node: its owner, what holds it, and its interfaces."""
+    """List every network namespace of a node, and whose it is.
+
+    Pods' and containers', those made by hand, and those that only a mount, a descriptor, a socket or a number tells of; the
+    node's own comes first. Of each: its owner, what holds it, and its interfaces.
+
+    Examples:
+      # one node
+      kubectl netns --node node-b list
+
+      # the whole cluster; an orphan is held although its sandbox is gone
+      kubectl netns list --all-nodes -o wide
+
+      # their files, for scripts
+      kubectl netns --node node-b list -o name
+
+      # what is inside every one
+      kubectl netns --node node-b list --show sockets -o json | jq .items[].sockets
+
+      # this machine, as root
+      kubectl netns --local list
+    """
     shown = common.shown
     if common.local:
         if node or all_nodes:

@@ -40,6 +40,11 @@ def _of_the_agent(*names: str, metavar: str, help: str, envvar: str | None = Non
     return typer.Option(*names, metavar=metavar, help=help, envvar=envvar, rich_help_panel=AGENT)
 
 
+def _shown() -> list[str]:
+    """What completion offers; by name: in an annotation a lambda would not see SHOWN."""
+    return [*SHOWN, "all"]
+
+
 Text = Optional[str]
 
 
@@ -141,7 +146,7 @@ class Common(Anywhere):
     show: Annotated[
         str,
         typer.Option(
-            "--show", metavar="WHAT,...", rich_help_panel=OUTPUT,
+            "--show", metavar="WHAT,...", rich_help_panel=OUTPUT, autocompletion=_shown,
             help="Also routes, neighbours, rules, sockets, statistics; or all.",
         ),
     ] = ""  # fmt: skip

@@ -21,7 +21,29 @@ def show(
     selector: Annotated[Optional[str], typer.Option("--selector", "-l", metavar="LABELS", help="Pods with these labels.")] = None,
     node: Annotated[Optional[str], typer.Option("--node", metavar="NODE", hidden=True)] = None,
 ) -> ExitStatus:
-    """Show the network namespaces of pods: node, sandbox, path, interfaces and where each leads."""
+    """Show pods' network namespaces, interfaces and where each leads.
+
+    One card a pod: its node, its sandbox, its namespace's file and inode, every interface, and the other end of each on the host.
+
+    Examples:
+      # one pod
+      kubectl netns web-1
+
+      # in another namespace, of another cluster
+      kubectl netns web-1 -n shop --context CONTEXT
+
+      # one of a deployment's pods
+      kubectl netns deployment/web
+
+      # all pods with a label, with counters
+      kubectl netns -l app=web -o wide
+
+      # also its routes, and its sockets with their processes
+      kubectl netns web-1 --show routes,sockets
+
+      # for scripts
+      kubectl netns web-1 -o json | jq -r .namespace.path
+    """
     if node is not None:
         hint = f"`kubectl netns --node {node} list` lists its namespaces; a pod needs no --node"
         raise UsageError("--node goes with list", hint)

@@ -20,7 +20,17 @@ def unlink(
     node: Annotated[Nodes, nodes_option("Where to look for links of this name, or of a pod that is gone")] = None,
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look for them on every node.")] = False,
 ) -> ExitStatus:
-    """Remove links that `link` has made from the nodes; nothing else is ever removed."""
+    """Take back what `link` made, and nothing else.
+
+    Examples:
+      # all links of a pod
+      kubectl netns link web-1
+      kubectl netns unlink web-1
+
+      # one link, whether its pod is still there or not
+      kubectl netns link web-2 --name web
+      kubectl netns unlink web --node node-b
+    """
     nodes = named(node, all_nodes, common.local)
     if common.local:
         report = aliases.local("unlink", words, common.namespace, None, common.seconds, console.progress)

@@ -17,19 +17,17 @@ from kubectl_netns import wire
 from kubectl_netns.errors import ProtocolError
 from kubectl_netns.model import (
     Address,
-    Answer,
-    Clue,
     Interface,
     Namespace,
     NetworkNamespace,
     Peer,
     Pod,
     Process,
-    Question,
     Sandbox,
     Statistics,
     Warning,
 )
+from kubectl_netns.questions import Answer, Clue, Question
 from kubectl_netns.wire import HEADER, MAGIC, Kind, Reader, Writer, decode, encode
 
 WEB = Pod("shop", "web-6d5f", "8f0c2f0e-7a53-4b0e-9d3c-0a1b2c3d4e5f", ("10.244.2.14", "fd00::e"), False)

@@ -14,7 +14,7 @@ from .processes import run
 
 NEEDED = (
     "docker.io containerd runc containernetworking-plugins etcd-server iptables busybox-static golang-go debootstrap rsync "
-    "jq make gcc libc6-dev iproute2 openssl util-linux dpkg-dev python3-venv ca-certificates"
+    "jq make gcc libc6-dev iproute2 openssl util-linux dpkg-dev python3-venv ca-certificates bash-completion zsh fish mandoc"
 ).split()
 POLICY = Path("/usr/sbin/policy-rc.d")
 KUBECTL_MINOR = 30
