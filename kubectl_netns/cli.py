@@ -6,6 +6,7 @@ are moved behind it, and a first word that is no verb is a pod's name: `arrange`
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -109,4 +110,6 @@ def interrupt(number: int, _frame: object) -> None:
 def main() -> None:
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that has no … (JSON and YAML are ASCII anyway)
     sys.exit(run(sys.argv[1:], Console()))

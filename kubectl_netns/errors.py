@@ -30,6 +30,7 @@ class ExitStatus(IntEnum):
     REFUSED = 5
     NODE = 6
     INCOMPLETE = 7
+    PYTHON = 8  # only krew/kubectl-netns gives it, which starts the program
     INTERRUPTED = 130
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..client import leftovers
-from ..client.kubeconfig import connect
 from ..errors import ExitStatus
 from ..render.safe import safe
-from ..render.table import columns
 from .console import Console
 from .options import Agents
+
+if TYPE_CHECKING:
+    from ..client.leftovers import Leftover
 
 
 def cleanup(
@@ -25,6 +25,10 @@ def cleanup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")] = False,
 ) -> ExitStatus:
     """Delete agent pods that killed clients left over, and those that you kept with --keep."""
+    from ..client import leftovers
+    from ..client.kubeconfig import connect
+    from ..render.table import columns
+
     cluster = connect(common.connection, min(common.seconds, common.request_seconds))
     namespace = None if everywhere else common.agent_namespace or common.namespace or cluster.home
     found = list(leftovers.find(cluster, namespace))
@@ -39,7 +43,7 @@ def cleanup(
     return ExitStatus.ANSWERED
 
 
-def _facts(one: leftovers.Leftover) -> list[object]:
+def _facts(one: Leftover) -> list[object]:
     return [one.namespace, one.name, one.node, one.phase, safe(one.started_by or ""), one.created_at]
 
 

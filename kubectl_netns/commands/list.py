@@ -6,9 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ..client import survey
 from ..errors import ExitStatus, UsageError
-from .answering import finish, reach
 from .console import Console
 from .options import Common
 
@@ -20,6 +18,9 @@ def list_(
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look at every node of the cluster.")] = False,
 ) -> ExitStatus:
     """List every network namespace of a node: its owner, what holds it, and its interfaces."""
+    from ..client import survey
+    from .answering import finish, reach
+
     shown = common.shown
     if common.local:
         if node or all_nodes:
