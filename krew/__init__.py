@@ -1,1 +1,1 @@
-"""How the project is packed: wheel, sdist, and the archive and manifest for krew. `make dist` runs it; nothing here is shipped."""
+"""How the project is packed: wheel, sdist, and the archive and manifest for krew. `make dist` runs it."""

@@ -68,7 +68,7 @@ def _is_licence(name: str) -> bool:
 
 
 def pack(found: dict[str, bytes], seconds: int) -> bytes:
-    """A tar.gz of these files, all of them root's and of one time (since the epoch). Raises ValueError for a name too long for it."""
+    """A tar.gz of these files, all root's and of one time (since the epoch). Raises ValueError for a name that is too long."""
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in sorted(found.items()):

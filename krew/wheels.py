@@ -50,7 +50,8 @@ def fetch(lock: Path, into: Path) -> list[Path]:
 
 def install(lock: Path, into: Path) -> None:
     """The packages of a lock in a folder of their own, for PYTHONPATH."""
-    pip("install", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile", f"--target={into}", f"--requirement={lock}")
+    locked = ("--no-deps", "--require-hashes", "--only-binary=:all:", f"--requirement={lock}")
+    pip("install", "--no-compile", f"--target={into}", *locked)
 
 
 def files(wheel: Path) -> Iterator[tuple[str, bytes]]:
