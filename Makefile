@@ -11,15 +11,21 @@ help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 test: check $(VENV)/ready  ## everything: unit, real namespaces (root), the real cluster
-	$(PYTEST) -rs tests/unit tests/node tests/cluster
+	$(PYTEST) -rs tests/unit tests/node tests/cluster tests/dist
 
 unit: $(VENV)/ready  ## the tests that need neither root nor a cluster
 	$(PYTEST) tests/unit
 
 check: $(VENV)/ready  ## style, types, and the import table of CONTRIBUTING.md
-	$(VENV)/bin/ruff check kubectl_netns tests
+	$(VENV)/bin/ruff check kubectl_netns krew tests
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
+
+dist: $(VENV)/ready  ## wheel, sdist and krew's archive in dist/, krew/netns.yaml; TO=FOLDER puts all of it there
+	$(PYTHON) -m krew dist $(TO)
+
+lock: $(VENV)/ready  ## the newest dependencies for krew's archive, and what builds it, into krew/*.lock
+	$(PYTHON) -m krew lock
 
 demo: $(VENV)/ready  ## two pods and the main commands on a real cluster
 	@tests/cluster/demo.sh
@@ -46,4 +52,4 @@ $(VENV)/ready: pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-.PHONY: help test unit check demo reference bench cluster-up cluster-down cluster-status
+.PHONY: help test unit check dist lock demo reference bench cluster-up cluster-down cluster-status

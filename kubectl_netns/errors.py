@@ -34,6 +34,7 @@ class ExitStatus(IntEnum):
     NODE = 6
     INCOMPLETE = 7
     CONFLICT = 8
+    PYTHON = 9  # only krew/kubectl-netns gives it, which starts the program
     INTERRUPTED = 130
 
 

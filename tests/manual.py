@@ -82,7 +82,8 @@ def _and(words: list[str]) -> str:
 def _statuses() -> list[tuple[ExitStatus, str]]:
     """From the tree in the docstring of `errors`, where a test sees that none is missing; the others are said here."""
     drawn = re.findall(r"[├└]── \w+ +(\d+) +(.+)", errors.__doc__ or "")
-    meanings = {0: "answered", 7: "the answer is incomplete: it is printed, and the warnings say what is missing"}
+    meanings = {0: "answered", 7: "the answer is incomplete: it is printed, and the warnings say what is missing",
+                9: "this machine's Python is missing, or older than 3.10 (the launcher in krew's archive tells)"}  # fmt: skip
     for number, meaning in drawn:
         meanings.setdefault(int(number), meaning)
     meanings[1] = "unexpected failure; " + meanings[1]

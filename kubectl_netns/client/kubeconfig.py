@@ -2,14 +2,18 @@
 
 The package knows certificates, tokens, credential plug-ins and proxies; what it lacks is done here: kubectl's own flags, its
 choice of the current context (of several files the first that names one; the package takes the last), and impersonation.
-The import takes 0.3 s, so it happens here and nowhere earlier. Traps: what a credential plug-in fails of the package only logs,
-and goes on as nobody; and each time that it gives the token it writes the kubeconfig's server and certificates again.
+Its `__init__` imports a thousand classes of API objects, which are not used here: 0.2 s, and 2.5 s where no bytecode is kept yet.
+They are passed over; krew's archive has not even got them.
+Traps: what a credential plug-in fails of the package only logs, and goes on as nobody; and each time that it gives the token it
+writes the kubeconfig's server and certificates again.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
+import sys
 from typing import Any
 
 from ..errors import ClusterError
@@ -33,10 +37,11 @@ class _Complaints(logging.Handler):
 
 def connect(connection: Connection, timeout: float) -> Cluster:
     """Raises ClusterError when there is no kubeconfig, or it is unusable."""
+    _pass_over_the_classes()
     import urllib3
     import yaml
-    from kubernetes.client.api_client import ApiClient
     from kubernetes.client.configuration import Configuration
+    from kubernetes.client.rest import RESTClientObject
     from kubernetes.config import ConfigException, kube_config
 
     package: Any = kube_config
@@ -72,10 +77,24 @@ def connect(connection: Connection, timeout: float) -> Cluster:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each failed attempt; the last one is told by `cluster.py`
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # as asked for
-    http = ApiClient(configuration).rest_client.pool_manager
+    http = RESTClientObject(configuration).pool_manager
     home = context.get("context", {}).get("namespace") or "default"
     impersonation = _impersonation(connection, user)
     return Cluster(http, configuration.host.rstrip("/"), [*headers, *impersonation], connection.namespace or home, home, timeout)
+
+
+def _pass_over_the_classes() -> None:
+    """Let the modules of `kubernetes` be imported one by one: its own `__init__` and its client's are not run."""
+    if "kubernetes" in sys.modules:
+        return
+    for name in ("kubernetes", "kubernetes.client"):
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise ImportError("the package kubernetes is missing")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+    client: Any = sys.modules["kubernetes.client"]
+    client.Configuration = importlib.import_module("kubernetes.client.configuration").Configuration
+    client.ApiClient = None  # kube_config.py names it, for a function that is not called
 
 
 def _context(connection: Connection, merged: Any, files: list[Any]) -> dict[str, Any]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..client import leftovers
-from ..client.kubeconfig import connect
 from ..errors import ExitStatus
 from ..render.safe import safe
-from ..render.table import columns
 from .console import Console
 from .options import Agents
+
+if TYPE_CHECKING:
+    from ..client.leftovers import Leftover
 
 
 def cleanup(
@@ -38,6 +38,10 @@ def cleanup(
       # in every namespace
       kubectl netns cleanup -A --dry-run
     """
+    from ..client import leftovers
+    from ..client.kubeconfig import connect
+    from ..render.table import columns
+
     cluster = connect(common.connection, min(common.seconds, common.request_seconds))
     namespace = None if everywhere else common.agent_namespace or common.namespace or cluster.home
     found = list(leftovers.find(cluster, namespace))
@@ -52,7 +56,7 @@ def cleanup(
     return ExitStatus.ANSWERED
 
 
-def _facts(one: leftovers.Leftover) -> list[object]:
+def _facts(one: Leftover) -> list[object]:
     return [one.namespace, one.name, one.node, one.phase, safe(one.started_by or ""), one.created_at]
 
 

@@ -7,27 +7,40 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import Interrupted, NetnsError
-from ..model import Warning
 from ..render.safe import safe
+
+if TYPE_CHECKING:
+    from ..model import Warning
 
 
 @dataclass
 class Console:
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    err: TextIO = field(default_factory=lambda: sys.stderr)
+    """`out` is None where stdout is closed."""
+
+    out: TextIO | None = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr or open(os.devnull, "w"))
     verbose: bool = False
     begun: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _shown: bool = False
 
     def answer(self, text: str) -> None:
-        """Raises BrokenPipeError where the reader has gone (`| head`), which `cli` takes for success."""
+        """Raises BrokenPipeError where the reader has gone (`| head`), which `cli` takes for success; else NetnsError."""
         self.clear()
-        if text:
+        if not text:
+            return
+        if self.out is None:
+            raise NetnsError("the answer cannot be written: stdout is closed")
+        try:
             print(text, file=self.out, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())  # what Python still flushes at its end would fail again
+            raise NetnsError(f"the answer cannot be written: {error.strerror}") from error
 
     def progress(self, text: str) -> None:
         """What is being done: on a terminal one line that each next one overwrites; if `verbose`, a line each with its time."""

@@ -6,9 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ..client import survey
 from ..errors import ExitStatus, UsageError
-from .answering import finish, reach
 from .console import Console
 from .options import Common
 
@@ -40,6 +38,9 @@ def list_(
       # this machine, as root
       kubectl netns --local list
     """
+    from ..client import survey
+    from .answering import finish, reach
+
     shown = common.shown
     if common.local:
         if node or all_nodes:

@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Annotated, Any, Optional, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 
 import typer
 
-from ..client.agent_pod import Spec
 from ..client.kubectl import Connection
 from ..errors import ExitStatus, UsageError
 from .console import Console
+
+if TYPE_CHECKING:
+    from ..client.agent_pod import Spec
 
 CLUSTER = "Which cluster"
 AGENT = "The agent on the node"
@@ -124,6 +126,8 @@ class Agents(Access):
         return 0.0 if self.keep in ("", "0") else duration(self.keep)
 
     def spec(self, default_namespace: str) -> Spec:
+        from ..client.agent_pod import Spec
+
         return Spec(self.image, self.agent_namespace or default_namespace, self.seconds, self.kept)
 
 

@@ -6,10 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ..client import survey
 from ..errors import ExitStatus, UsageError
-from ..render import table
-from .answering import finish, reach
 from .console import Console
 from .options import Common
 
@@ -49,6 +46,10 @@ def show(
         raise UsageError("--node goes with list", hint)
     if not words and selector is None:
         raise UsageError("name a pod, or -l SELECTOR", "`kubectl netns --help` shows what there is")
+    from ..client import survey
+    from ..render import table
+    from .answering import finish, reach
+
     shown = common.shown
     if common.local:
         if selector is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tabulate import tabulate
-
 from ..model import Address, Interface, Match, NetworkNamespace, Pod, Tunnel
 from . import contents
 from .safe import safe
@@ -25,8 +23,7 @@ def cards(items: Iterable[NetworkNamespace], wide: bool) -> str:
 def card(item: NetworkNamespace, wide: bool = False) -> str:
     """One namespace: who, where, what holds it, then its interfaces with their host side."""
     rows = [[label, first, rest] for label, first, rest in _facts(item, wide) if first or rest]
-    head = tabulate(rows, tablefmt="plain", disable_numparse=True)
-    head = "\n".join(line.rstrip() for line in head.splitlines())
+    head = _aligned(rows)
     notes = [f"! {safe(warning.message)}" for warning in item.warnings]
     if item.pod and item.pod.host_network:
         notes.insert(0, "This pod uses the node's own network: these are the node's interfaces.")
@@ -228,5 +225,11 @@ def columns(headers: list[str], rows: Sequence[Sequence[object]]) -> str:
     """Words in columns, two spaces apart; a fact that is None or empty is a dash. Every cell is made harmless."""
     rows = [[NOTHING if cell is None or cell == "" else safe(str(cell)) for cell in row] for row in rows]
     # as a first row and not as `headers`, which tabulate would pad by two more columns
-    text = tabulate([headers, *rows], tablefmt="plain", disable_numparse=True)
+    return _aligned([headers, *rows])
+
+
+def _aligned(rows: Sequence[Sequence[object]]) -> str:
+    from tabulate import tabulate  # takes 15 ms, which `version` and help need not wait for
+
+    text = tabulate(rows, tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.splitlines())

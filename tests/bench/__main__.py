@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from . import cold, reading
+from . import cold, reading, start
 from .pairs import Ratio
 
 
 def main() -> int:
     ratios: list[Ratio] = []
-    for part in (reading, cold):
+    for part in (reading, cold, start):
         for ratio in part.measure():
             print(ratio, flush=True)
             ratios.append(ratio)

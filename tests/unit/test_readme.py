@@ -15,7 +15,7 @@ from kubectl_netns.errors import ExitStatus
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-FOREIGN = {"--profile"}  # kubectl's
+FOREIGN = {"--profile", "--manifest", "--archive"}  # kubectl's, krew's
 
 
 def flags() -> set[str]:

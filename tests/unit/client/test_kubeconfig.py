@@ -6,6 +6,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,11 @@ def test_every_flag_is_handed_on_to_kubectl() -> None:
         help_text = subprocess.run(["kubectl", "options"], capture_output=True, text=True, check=True).stdout
         assert {name for name in names if f"{name}=" not in help_text} == set()
     assert Kubectl("k", connection).command("get")[1:] == [*flags, "get"]
+
+
+def test_the_library_s_thousand_classes_are_not_imported(files: str) -> None:
+    code = "import sys; from kubectl_netns.client import kubeconfig, kubectl; kubeconfig.connect(kubectl.Connection(), 1)\n"
+    code += "print(*(name for name in sys.modules if name.startswith('kubernetes.')))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "kubernetes.config.kube_config" in result.stdout and not {"models", "api", "dynamic"} & set(result.stdout.replace(".", " ").split())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_netns.client.agent_pod import KEEP, PYTHON, STARTED_BY, WAITER, started_by
+from kubectl_netns.client import kubeconfig
 from kubectl_netns.commands import cleanup as verb
 from kubectl_netns.commands.console import Console
 from kubectl_netns.commands.options import Agents
@@ -45,7 +46,7 @@ class Api:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     known = Api()
-    monkeypatch.setattr(verb, "connect", lambda connection, timeout: known)
+    monkeypatch.setattr(kubeconfig, "connect", lambda connection, timeout: known)
     return known
 
 

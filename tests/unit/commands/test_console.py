@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,15 @@ def test_nothing_to_say_is_nothing_said() -> None:
     out = io.StringIO()
     Console(out, io.StringIO()).answer("")
     assert out.getvalue() == ""
+
+
+def test_a_closed_stdout_is_told() -> None:
+    with pytest.raises(NetnsError, match="stdout is closed"):
+        Console(None, io.StringIO()).answer("the answer")
+
+
+def test_a_full_disk_is_told_and_python_s_end_is_silent() -> None:
+    code = "import sys; from kubectl_netns.cli import run; from kubectl_netns.commands.console import Console; sys.exit(run(['version'], Console()))"
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (result.returncode, result.stderr) == (1, "error: the answer cannot be written: No space left on device\n")
