@@ -1,6 +1,6 @@
 """krew's archive: a launcher, the licence, and lib/ with our package and those that it needs, as plain files.
 
-Plain files, and no zip that Python imports from, because Python keeps their bytecode beside them: the second run is two to four
+Plain files, and no zip that Python imports from, because Python keeps their bytecode beside them: the second run is two to three
 times as fast (CONTRIBUTING.md has the figures), and the client reads some of its own files to send them to a node.
 krew refuses links, absolute names and `..` anywhere in a name, so none of these may get in. The bytes depend on nothing but the
 wheels and the time that is given.

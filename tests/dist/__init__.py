@@ -1,0 +1,1 @@
+"""What `make dist` makes, installed as users install it, and run as they run it."""
