@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from ..aliases import Alias, Link, Linked, Linking, Undone, default_name, fault
 from ..model import NetworkNamespace, Pod
 from ..questions import Question
-from . import discover, marks
+from . import discover, marks, ownership
 from .enter import is_network, key_at
 from .marks import Mark
 from .names import FOLDERS
@@ -62,13 +62,17 @@ def _link(place: Place, request: Linking, runtimes: list[Runtime] | None) -> Lin
 
 
 def _only(found: list[NetworkNamespace]) -> NetworkNamespace:
-    """Without a cluster two pods of different namespaces may have the asked name: then neither is meant for sure."""
+    """The item that counts. Without a cluster pods are found by their names, and so are former pods of the name, whose sandboxes
+    are not ready. Where two namespaces have such a pod, neither is meant for sure.
+    """
     if not found:
         raise NotDone("none", "it has no sandbox now")
-    if len(found) > 1:
-        names = ", ".join(sorted(f"{item.pod.namespace}/{item.pod.name}" for item in found if item.pod))
-        raise NotDone("ambiguous", f"several pods are called so: {names}")
-    return found[0]
+    ranked = sorted(found, key=lambda item: ownership.rank(item.sandbox or discover.NO_SANDBOX), reverse=True)
+    ready = [item for item in ranked if item.sandbox and item.sandbox.state == "ready"] or ranked
+    names = sorted({f"{item.pod.namespace}/{item.pod.name}" for item in ready if item.pod})
+    if len(names) > 1:
+        raise NotDone("ambiguous", f"several pods are called so: {', '.join(names)}")
+    return ready[0]
 
 
 def _make(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -> Link:

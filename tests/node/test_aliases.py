@@ -39,12 +39,14 @@ class World:
         command = ["nsenter", f"--target={self._pid}", "--mount", "--net", "--pid", "--", *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=check)
 
-    def sandbox(self, pod: str, path: str, namespace: str = "shop", attempt: int = 0, host: bool = False) -> int:
+    def sandbox(
+        self, pod: str, path: str, namespace: str = "shop", attempt: int = 0, host: bool = False, state: str = "ready", uid: str = ""
+    ) -> int:
         """Another sandbox, of which the runtime tells from now on; its namespace's inode."""
         self.make(path)
         number = len(self.sandboxes)
-        facts = Sandbox(f"{number:x}" * 64, "containerd", "ready", None, attempt, None, "cri")
-        owner = Pod(namespace, pod, f"uid-{namespace}-{pod}", (), host)
+        facts = Sandbox(f"{number:x}" * 64, "containerd", state, None, attempt, None, "cri")
+        owner = Pod(namespace, pod, uid or f"uid-{namespace}-{pod}", (), host)
         self.sandboxes.append(Holder(facts, owner, path))
         return self.path(path).stat().st_ino
 
@@ -320,6 +322,18 @@ def test_without_a_cluster_the_name_alone_decides(world: World) -> None:
     assert code == "ambiguous" and "other/web, shop/web" in message
     assert [one.name for one in world.ask("link", ("web", None), namespace="other", uid=False).links] == ["other_web"]
     assert {one.name for one in world.ask("unlink", ("web", "web"), namespace="").links} == {"shop_web", "other_web"}
+
+
+def test_without_a_cluster_former_pods_of_the_name_do_not_count(world: World) -> None:
+    """A runtime remembers the sandboxes of deleted pods for a while, and their namespaces may still be held."""
+    world.sandbox("web", CNI, state="notready", uid="former")
+    world.sandbox("web", "/run/docker/netns/aaaaaaaaaaaa", namespace="other", state="notready")
+    inode = world.sandbox("web", DOCKER, uid="present")
+    (link,) = world.ask("link", ("web", None), namespace="").links
+    assert (link.inode, link.pod) == (inode, Owner("shop", "web", "present"))
+    world.sandbox("proxy", "/run/netns/p1", host=True, state="notready", uid="former")
+    world.sandbox("proxy", "/run/netns/p2", host=True, uid="present")
+    assert world.refusal("link", "proxy", None, namespace="")[0] == "host-network"
 
 
 def test_a_word_is_a_links_name_first(world: World) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kubectl_netns.client.agent_pod import KEEP, PYTHON, STARTED_BY, WAITER, started_by
 from kubectl_netns.client import kubeconfig
+from kubectl_netns.client.agent_pod import KEEP, PYTHON, STARTED_BY, WAITER, started_by
 from kubectl_netns.commands import cleanup as verb
 from kubectl_netns.commands.console import Console
 from kubectl_netns.commands.options import Agents
