@@ -16,6 +16,7 @@ import typer
 
 from .commands.cleanup import cleanup
 from .commands.console import Console
+from .commands.exec import SEPARATOR, exec_
 from .commands.list import list_
 from .commands.options import bind
 from .commands.show import show
@@ -23,7 +24,10 @@ from .commands.version import version
 from .errors import ExitStatus, Interrupted, NetnsError, UsageError
 
 DEFAULT_VERB = "show"
-VERBS: dict[str, Callable[..., ExitStatus]] = {DEFAULT_VERB: show, "list": list_, "cleanup": cleanup, "version": version}
+VERBS: dict[str, Callable[..., int]] = {
+    DEFAULT_VERB: show, "list": list_, "exec": exec_, "cleanup": cleanup, "version": version,
+}  # fmt: skip
+TAKES_A_COMMAND = ("exec",)
 EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
 
 \b
@@ -31,6 +35,7 @@ EXAMPLES = """Show and use the network namespaces of pods, from the workstation.
   kubectl netns -l app=web -o wide       several pods, with counters
   kubectl netns --node node-b list       every namespace of a node
   kubectl netns list --all-nodes         of the whole cluster
+  kubectl netns exec -it web -- bash     a shell inside, with the node's tools
   kubectl netns --local list             this machine, without a cluster
 
 `show` may be left out. A word that is a verb is the verb; `pod/list` is the pod of that name. `kubectl netns VERB --help` tells a
@@ -51,7 +56,8 @@ def build(console: Console) -> typer.Typer:
 def arrange(words: Sequence[str], group: Any) -> list[str]:
     """Put the verb first. `group` is the built command, which knows its verbs and which options take a value.
 
-    Everything after `--` is left alone; a word that follows an option which takes a value is that value.
+    Everything after `--` is left alone; a word that follows an option which takes a value is that value. For a verb that takes
+    a command `--` is doubled: Typer removes the first, and the verb still sees where the command begins.
     """
     takes_value = {
         name
@@ -65,6 +71,8 @@ def arrange(words: Sequence[str], group: Any) -> list[str]:
         position += 2 if words[position] in takes_value else 1
     before, rest = list(words[:position]), list(words[position:])
     if rest and rest[0] in group.commands:
+        if rest[0] in TAKES_A_COMMAND and SEPARATOR in rest:
+            rest.insert(rest.index(SEPARATOR), SEPARATOR)
         return [rest[0], *before, *rest[1:]]
     if not rest and (not before or {"-h", "--help"} & set(before)):
         return before or ["--help"]

@@ -9,6 +9,8 @@
     │   └── KubectlError          … because kubectl is missing, too old, or failed
     ├── ClusterError           1  the cluster cannot be reached, or there is no kubeconfig
     ├── ProtocolError          1  the agent's words make no sense: they are not trusted
+    ├── NotExecutableError   126  exec: the command is there, but cannot be run
+    ├── NoCommandError       127  exec: the command is not there
     └── Interrupted          130  Ctrl-C, SIGTERM or SIGHUP
 
 `INCOMPLETE` (7) is no error: the answer was printed, with warnings on stderr.
@@ -30,6 +32,8 @@ class ExitStatus(IntEnum):
     REFUSED = 5
     NODE = 6
     INCOMPLETE = 7
+    NOT_EXECUTABLE = 126
+    NO_COMMAND = 127
     INTERRUPTED = 130
 
 
@@ -74,6 +78,14 @@ class ClusterError(NetnsError):
 
 class ProtocolError(NetnsError):
     pass
+
+
+class NotExecutableError(NetnsError):
+    status = ExitStatus.NOT_EXECUTABLE
+
+
+class NoCommandError(NetnsError):
+    status = ExitStatus.NO_COMMAND
 
 
 class Interrupted(NetnsError):

@@ -5,10 +5,12 @@
 The client's nonce comes back in our HELLO, so that each knows the other. While a question is being answered a thread reads
 the client's pings: when none came for SILENCE seconds, or stdin ended, the client is gone and this process exits, whatever
 it is doing. Meanwhile every ping is passed on to the waiter (`client/waiter.py`), which keeps the pod alive on our behalf.
+A command to run instead of a question is `session.py`'s, pings included.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -21,6 +23,7 @@ from typing import BinaryIO
 
 from .. import wire
 from ..errors import ProtocolError
+from ..execution import Execution
 from ..model import Question
 from .discover import survey
 from .place import HERE, NODE, Place
@@ -49,7 +52,16 @@ def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
         nonce = str(json.loads(hello)["nonce"])
         writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
         _sign(nonce)
-        question = wire.decode(Question, _expect(reader, wire.Kind.QUESTION))
+        kind, payload = _next(reader)
+        if kind is wire.Kind.EXEC:
+            from .session import Session  # not loaded for a question
+
+            execution = wire.decode(Execution, payload)
+            alive = functools.partial(_sign, nonce)
+            return Session(place, execution, reader, writer, requests.fileno(), replies.fileno(), alive).run()
+        if kind is not wire.Kind.QUESTION:
+            raise ProtocolError(f"expected QUESTION, got {kind.name}")
+        question = wire.decode(Question, payload)
         threading.Thread(target=_follow, args=(reader, requests, nonce), daemon=True).start()
         writer.send(wire.Kind.ANSWER, wire.encode(survey(place, question)))
     except PermissionError as error:
@@ -65,12 +77,17 @@ def _error(message: str, code: str) -> bytes:
 
 
 def _expect(reader: wire.Reader, kind: wire.Kind) -> bytes:
-    received, payload = reader.receive()
-    while received is wire.Kind.PING:
-        received, payload = reader.receive()
+    received, payload = _next(reader)
     if received is not kind:
         raise ProtocolError(f"expected {kind.name}, got {received.name}")
     return payload
+
+
+def _next(reader: wire.Reader) -> tuple[wire.Kind, bytes]:
+    received, payload = reader.receive()
+    while received is wire.Kind.PING:
+        received, payload = reader.receive()
+    return received, payload
 
 
 def _follow(reader: wire.Reader, requests: BinaryIO, nonce: str) -> None:

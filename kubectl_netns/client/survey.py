@@ -154,7 +154,7 @@ def _ask(
         outcomes = _in_threads(opened, lambda node: node.ask(questions[node.name], progress), reach.progress)
     finally:
         reach.progress("leaving the nodes" if opened else "")
-        _close(opened)
+        leave(opened)
     failures += [outcome for outcome in outcomes.values() if isinstance(outcome, NetnsError)]
     return {name: outcomes[name] for name in questions if isinstance(outcomes.get(name), Answer)}, failures  # type: ignore[misc]
 
@@ -196,7 +196,7 @@ def _in_threads(opened: list[Node], work: Callable[[Node], Answer], progress: Pr
     return outcomes
 
 
-def _close(opened: list[Node]) -> None:
+def leave(opened: list[Node]) -> None:
     """All at once: on many nodes, deleting one after another would take long."""
     failures: queue.Queue[NetnsError | None] = queue.Queue()
 

@@ -59,7 +59,7 @@ def failing(error: BaseException) -> Callable[..., ExitStatus]:
 TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NetnsError)]
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
-    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "Interrupted": 130,
+    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "Interrupted": 130, "NotExecutableError": 126, "NoCommandError": 127,
 }  # fmt: skip
 
 
