@@ -30,6 +30,7 @@ from .place import Place
 PING = 5.0
 SILENCE = 25.0
 TICK = 1.0
+STOPPED = 5.0
 FULL = 256 << 10  # of output that the client has not taken yet
 LINGER = 1.0  # for output that a process elsewhere holds open, when the command and all that it started have ended
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -64,7 +65,7 @@ class Session:
         self._status: int | None = None
         self._left: float | None = None  # when the supervisor had ended
         self._ended = False
-        self._heard = self._sent = time.monotonic()
+        self._heard = self._sent = self._turned = time.monotonic()
 
     def run(self) -> int:
         """0 when the command's end was told, 1 when the client has gone."""
@@ -126,6 +127,9 @@ class Session:
     def _turn(self, others: list[int]) -> None:
         """Wait for whatever comes next, and do it."""
         now = time.monotonic()
+        if now - self._turned > STOPPED:
+            self._heard = now  # it was us who were away: a frozen machine
+        self._turned = now
         if now - self._sent > PING and not self._pending and not self._ended:
             self._writer.send(Kind.PING)
         reads: list[int | socket.socket] = [self._requests, *others, *([self._channel] if self._channel else [])]

@@ -49,7 +49,7 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
         theirs.close()
         return pid, ours
     try:
-        ours.close()
+        _close_all_but(theirs.fileno(), job.namespace, *(stdio or ()))
         _Supervisor(place, job, theirs).run(stdio)
     except tools.Unusable as error:
         _tell(theirs, {"error": error.code, "message": str(error)})
@@ -59,6 +59,19 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
         _tell(theirs, {"error": "failure", "message": f"{type(error).__name__}: {error}"})
     finally:
         os._exit(0)
+
+
+def _close_all_but(*kept: int) -> None:
+    """The agent's ends of the pipes too: a command whose input never ended would wait for ever, and one whose reader went also."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    for descriptor in [int(name) for name in os.listdir("/proc/self/fd")]:
+        if descriptor > 2 and descriptor not in kept:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass  # the one through which the list was read
 
 
 def _tell(channel: socket.socket, message: dict[str, object], *descriptors: int) -> None:

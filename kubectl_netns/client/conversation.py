@@ -88,16 +88,16 @@ def greet(reader: wire.Reader, nonce: str, heard: Callable[[], object]) -> None:
 def _receive(reader: wire.Reader) -> Answer:
     kind, payload = reader.receive()
     if kind is wire.Kind.ERROR:
-        raise failure(reader, payload)
+        _expect(reader, wire.Kind.END)
+        raise failure(payload)
     if kind is not wire.Kind.ANSWER:
         raise ProtocolError(f"the agent sent {kind.name} where its answer should be")
     _expect(reader, wire.Kind.END)
     return wire.decode(Answer, payload)
 
 
-def failure(reader: wire.Reader, payload: bytes) -> NetnsError:
-    """What an ERROR says, which must be the agent's last word but END."""
-    _expect(reader, wire.Kind.END)
+def failure(payload: bytes) -> NetnsError:
+    """What an ERROR says."""
     error = _json(payload)
     message, code = f"the agent failed: {error.get('message')}", error.get("code")
     if code in COMMAND_ERRORS:

@@ -30,6 +30,7 @@ from .streams import Outlet, Streams, screen, usable
 GRACE = 5.0
 SILENCE = 30.0
 TICK = 1.0
+STOPPED = 5.0
 UPSTREAM = 256 << 10  # bytes on their way to kubectl
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -60,7 +61,7 @@ def _started(reader: wire.Reader) -> Started:
     while kind is Kind.PING:
         kind, payload = reader.receive()
     if kind is Kind.ERROR:
-        raise failure(reader, payload)
+        raise failure(payload)
     if kind is not Kind.STARTED:
         raise ProtocolError(f"the agent sent {kind.name} where STARTED should be")
     return wire.decode(Started, payload)
@@ -85,7 +86,7 @@ class _Relay:
         self._leave_at: tuple[float, int] | None = None
         self._status: int | None = None
         self._ended = False
-        self._heard = self._pinged = time.monotonic()
+        self._heard = self._pinged = self._turned = time.monotonic()
 
     def run(self) -> int:
         self._child.ping = lambda: None
@@ -103,6 +104,9 @@ class _Relay:
 
     def _turn(self) -> None:
         now = time.monotonic()
+        if now - self._turned > STOPPED:
+            self._heard = now  # it was us who were away (Ctrl-Z, a machine asleep): what came meanwhile is to be read first
+        self._turned = now
         if now - self._pinged > PING and not self._ended:
             self._pinged = now
             self._writer.send(Kind.PING)
@@ -141,7 +145,7 @@ class _Relay:
             elif kind is Kind.EXITED:
                 (self._status,) = wire.unpack(wire.STATUS, payload)
             elif kind is Kind.ERROR:
-                raise NetnsError(f"the agent failed: {payload.decode(errors='replace')}")
+                raise failure(payload)
             elif kind is Kind.END:
                 if self._status is None:
                     raise ProtocolError("the agent ended without the command's exit status")
