@@ -18,6 +18,7 @@ from .commands import interrupts
 from .commands.cleanup import cleanup
 from .commands.completion import completion
 from .commands.console import Console
+from .commands.exec import SEPARATOR, exec_
 from .commands.find import find
 from .commands.help import Verb, Verbs
 from .commands.link import link
@@ -29,10 +30,11 @@ from .commands.version import version
 from .errors import ExitStatus, Interrupted, NetnsError, UsageError
 
 DEFAULT_VERB = "show"
-VERBS: dict[str, Callable[..., ExitStatus]] = {
-    DEFAULT_VERB: show, "list": list_, "find": find, "link": link, "unlink": unlink, "cleanup": cleanup,
+VERBS: dict[str, Callable[..., int]] = {
+    DEFAULT_VERB: show, "list": list_, "exec": exec_, "find": find, "link": link, "unlink": unlink, "cleanup": cleanup,
     "completion": completion, "version": version,
 }  # fmt: skip
+TAKES_A_COMMAND = ("exec",)
 HELP = """Show and use the network namespaces of pods, from the workstation.
 
 `show` may be left out: a first word that is no verb is a pod; `pod/list` is the pod of the name "list". Options may stand before
@@ -49,6 +51,9 @@ Examples:
   # every namespace of a node, and of the whole cluster
   kubectl netns --node node-b list
   kubectl netns list --all-nodes
+
+  # a shell inside, with the node's tools
+  kubectl netns exec -it web-1 -- bash
 
   # whose is this? an address, a MAC, a veth, a container, a PID
   kubectl netns find 10.244.2.14
@@ -76,7 +81,8 @@ def build(console: Console) -> typer.Typer:
 def arrange(words: Sequence[str], group: Any) -> list[str]:
     """Put the verb first. `group` is the built command, which knows its verbs and which options take a value.
 
-    Everything after `--` is left alone; a word that follows an option which takes a value is that value.
+    Everything after `--` is left alone; a word that follows an option which takes a value is that value. For a verb that takes
+    a command `--` is doubled: Typer removes the first, and the verb still sees where the command begins.
     """
     takes_value = {
         name
@@ -90,6 +96,8 @@ def arrange(words: Sequence[str], group: Any) -> list[str]:
         position += 2 if words[position] in takes_value else 1
     before, rest = list(words[:position]), list(words[position:])
     if rest and rest[0] in group.commands:
+        if rest[0] in TAKES_A_COMMAND and SEPARATOR in rest:
+            rest.insert(rest.index(SEPARATOR), SEPARATOR)
         return [rest[0], *before, *rest[1:]]
     if not rest and (not before or {"-h", "--help"} & set(before)):
         return before or ["--help"]

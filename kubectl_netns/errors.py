@@ -10,7 +10,9 @@
     │   └── KubectlError          … because kubectl is missing, too old, or failed
     ├── ClusterError           1  the cluster cannot be reached, or there is no kubeconfig
     ├── ProtocolError          1  the agent's words make no sense: they are not trusted
-    └── IncompleteError        7  nothing was found, but not everything could be looked at
+    ├── IncompleteError        7  nothing was found, but not everything could be looked at
+    ├── NotExecutableError   126  exec: the command is there, but cannot be run
+    └── NoCommandError       127  exec: the command is not there
     BaseException
     └── Interrupted          130  Ctrl-C, SIGTERM or SIGHUP: nothing that catches errors on its way may take it for one
 
@@ -35,6 +37,8 @@ class ExitStatus(IntEnum):
     INCOMPLETE = 7
     CONFLICT = 8
     PYTHON = 9  # only krew/kubectl-netns gives it, which starts the program
+    NOT_EXECUTABLE = 126
+    NO_COMMAND = 127
     INTERRUPTED = 130
 
 
@@ -83,6 +87,14 @@ class ClusterError(NetnsError):
 
 class ProtocolError(NetnsError):
     pass
+
+
+class NotExecutableError(NetnsError):
+    status = ExitStatus.NOT_EXECUTABLE
+
+
+class NoCommandError(NetnsError):
+    status = ExitStatus.NO_COMMAND
 
 
 class IncompleteError(NetnsError):

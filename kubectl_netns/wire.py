@@ -9,6 +9,15 @@ warning) and are skipped, up to a bound; between frames nothing is tolerated.
     agent  → client  HELLO {version, nonce}   ANSWER {…} or ERROR {message}   END
 
 Instead of QUESTION there may be another kind of REQUESTS; its ANSWER is then the fact that REPLIES names.
+A command that is run inside (`execution.py`) takes the question's place, and both sides speak at once until it has ended:
+
+    client → agent   HELLO   EXEC {…}   (STDIN bytes | STDIN_END | SIGNAL n | RESIZE rows, columns | CLOSED n | PING)…   END
+    agent  → client  HELLO   (STARTED {…}   (STDOUT bytes | STDERR bytes | TAKEN n | PING)…   EXITED status) or ERROR   END
+
+STDIN is sent only within a window: WINDOW bytes at first, and as many again as TAKEN says that the command has taken. So input
+that nobody reads never stands in front of a SIGNAL or a PING. In the other direction a client that cannot write does not read,
+and the agent stops reading from the command. CLOSED says that nobody reads the command's stdout (1) or stderr (2) any more.
+Both ping, every few seconds, and take a long silence for the other's end.
 
 Whatever arrives is untrusted: sizes are bounded, and `decode` checks every type against the dataclass it fills.
 """
@@ -22,7 +31,7 @@ import json
 import struct
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -35,6 +44,12 @@ MAGIC = b"\x00KNS"
 HEADER = struct.Struct(">4sBI")
 MAX_PAYLOAD = 256 << 20
 MAX_NOISE = 64 << 10
+WINDOW = 1 << 20
+CHUNK = 32 << 10  # of STDIN, STDOUT and STDERR: small enough for a key to be answered while much is on its way
+MAX_LIVE = 1 << 20  # a frame's payload while a command runs
+STATUS = struct.Struct(">B")  # EXITED, SIGNAL, CLOSED
+TAKEN = struct.Struct(">I")
+SIZE = struct.Struct(">HH")  # rows, columns
 
 Fact = TypeVar("Fact")
 Data = bytes | bytearray
@@ -48,6 +63,17 @@ class Kind(IntEnum):
     PING = 5
     END = 6
     LINKING = 7
+    EXEC = 32
+    STARTED = 33
+    STDIN = 34
+    STDIN_END = 35
+    TAKEN = 36
+    SIGNAL = 37
+    RESIZE = 38
+    CLOSED = 39
+    STDOUT = 40
+    STDERR = 41
+    EXITED = 42
 
 
 REQUESTS: dict[Kind, type] = {Kind.QUESTION: Question, Kind.LINKING: Linking}
@@ -60,6 +86,10 @@ class Writer:
     def __init__(self, write: Callable[[Data], object]) -> None:
         self._write = write
         self._digest = hashlib.sha256()
+
+    def redirect(self, write: Callable[[Data], object]) -> None:
+        """From now on through another callable."""
+        self._write = write
 
     def send(self, kind: Kind, payload: Data = b"") -> None:
         for part in (HEADER.pack(MAGIC, kind, len(payload)), payload):  # not joined: an answer may be large
@@ -81,12 +111,11 @@ class Reader:
     def receive(self) -> tuple[Kind, bytes]:
         """The next frame. END is returned after its checksum was verified. Raises ProtocolError on anything else."""
         header = self._header()
-        _, number, length = HEADER.unpack(header)
-        if number not in Kind.__members__.values():
-            raise ProtocolError(f"the agent sent a frame of unknown kind {number}")
-        if length > MAX_PAYLOAD:
-            raise ProtocolError(f"the agent announced a frame of {length} bytes, more than the {MAX_PAYLOAD} allowed")
-        payload = self._exactly(length)
+        number, length = _announced(header, MAX_PAYLOAD)
+        return self.accept(header, number, self._exactly(length))
+
+    def accept(self, header: bytes, number: int, payload: bytes) -> tuple[Kind, bytes]:
+        """A frame that has come, counted into the checksum, which an END must bear."""
         if number == Kind.END and payload != self._digest.digest():
             raise ProtocolError("the agent's answer does not match its checksum: something on the way changed it")
         self._digest.update(header + payload)
@@ -117,6 +146,45 @@ class Reader:
 def kind_of(request: object) -> Kind:
     """The frame that carries a request."""
     return next(kind for kind, cls in REQUESTS.items() if cls is type(request))
+
+
+class Decoder:
+    """Frames out of bytes as they come, for one who may not wait for the rest. Goes on where `reader` has stopped."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+        """The frames that are complete by now. Raises ProtocolError as soon as what has come cannot become one."""
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            header = bytes(self._buffer[: HEADER.size])
+            if not header.startswith(MAGIC):
+                raise ProtocolError("foreign bytes where a frame should begin")
+            number, length = _announced(header, MAX_LIVE)
+            end = HEADER.size + length
+            if len(self._buffer) < end:
+                return
+            payload = bytes(memoryview(self._buffer)[HEADER.size : end])
+            del self._buffer[:end]
+            yield self._reader.accept(header, number, payload)
+
+
+def _announced(header: bytes, limit: int) -> tuple[int, int]:
+    _, number, length = HEADER.unpack(header)
+    if number not in Kind.__members__.values():
+        raise ProtocolError(f"the agent sent a frame of unknown kind {number}")
+    if length > limit:
+        raise ProtocolError(f"the agent announced a frame of {length} bytes, more than the {limit} allowed")
+    return number, length
+
+
+def unpack(form: struct.Struct, payload: bytes) -> tuple[int, ...]:
+    """A short frame's numbers. Raises ProtocolError."""
+    if len(payload) != form.size:
+        raise ProtocolError(f"a frame of {len(payload)} bytes where {form.size} should be")
+    return form.unpack(payload)
 
 
 def encode(fact: Any) -> Data:

@@ -5,10 +5,12 @@
 The client's nonce comes back in our HELLO, so that each knows the other. While a question is being answered a thread reads
 the client's pings: when none came for SILENCE seconds, or stdin ended, the client is gone and this process exits, whatever
 it is doing. Meanwhile every ping is passed on to the waiter (`client/waiter.py`), which keeps the pod alive on our behalf.
+A command to run instead of a question is `session.py`'s, pings included.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -23,6 +25,7 @@ from typing import BinaryIO
 from .. import wire
 from ..aliases import Linking
 from ..errors import ProtocolError
+from ..execution import Execution
 from ..questions import Question
 from . import aliases
 from .discover import survey
@@ -52,7 +55,17 @@ def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
         nonce = str(json.loads(hello)["nonce"])
         writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
         _sign(nonce)
-        request: Question | Linking = wire.decode(*_request(reader))
+        kind, payload = _next(reader)
+        if kind is wire.Kind.EXEC:
+            from .session import Session  # not loaded for a question
+
+            signal.alarm(0)
+            execution = wire.decode(Execution, payload)
+            alive = functools.partial(_sign, nonce)
+            return Session(place, execution, reader, writer, requests.fileno(), replies.fileno(), alive).run()
+        if kind not in wire.REQUESTS:
+            raise ProtocolError(f"expected QUESTION, got {kind.name}")
+        request: Question | Linking = wire.decode(wire.REQUESTS[kind], payload)
         threading.Thread(target=_follow, args=(reader, requests, nonce), daemon=True).start()
         signal.alarm(0)  # set by `client/boot.py`: from here on the pings tell whether there is a client
         reply = aliases.serve(place, request) if isinstance(request, Linking) else survey(place, request)
@@ -69,21 +82,14 @@ def _error(message: str, code: str) -> bytes:
     return json.dumps({"code": code, "message": message}).encode()
 
 
-def _request(reader: wire.Reader) -> tuple[type, bytes]:
-    kind, payload = _receive(reader)
-    if kind not in wire.REQUESTS:
-        raise ProtocolError(f"expected QUESTION, got {kind.name}")
-    return wire.REQUESTS[kind], payload
-
-
 def _expect(reader: wire.Reader, kind: wire.Kind) -> bytes:
-    received, payload = _receive(reader)
+    received, payload = _next(reader)
     if received is not kind:
         raise ProtocolError(f"expected {kind.name}, got {received.name}")
     return payload
 
 
-def _receive(reader: wire.Reader) -> tuple[wire.Kind, bytes]:
+def _next(reader: wire.Reader) -> tuple[wire.Kind, bytes]:
     """The next frame that is no ping."""
     received, payload = reader.receive()
     while received is wire.Kind.PING:

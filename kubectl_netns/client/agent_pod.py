@@ -31,7 +31,7 @@ from .kubectl import Kubectl
 CONTAINER = "netns-agent"
 PROFILE = "sysadmin"
 LIFETIME = 900
-KEPT_LIVES = 4
+LONGEST = 86400
 IDLE = 30
 PART_OF = "app.kubernetes.io/part-of"
 LABELS = {"app.kubernetes.io/name": "netns-agent", PART_OF: "kubectl-netns"}
@@ -55,11 +55,12 @@ class Spec:
     namespace: str
     timeout: float
     keep: float = 0.0  # seconds that it stays for the next command, after the last one
+    lasting: bool = False  # it may be busy for long: with a command that somebody runs inside
 
     @property
     def lifetime(self) -> int:
-        """Seconds after which waiter and cluster end it, however busy."""
-        return int(max(LIFETIME, KEPT_LIVES * self.keep))
+        """Seconds after which waiter and cluster end it, however busy. One that is kept may be busy for long some day."""
+        return LONGEST if self.keep or self.lasting else LIFETIME
 
 
 class AgentPod:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-OWN = ("__init__.py", "model.py", "tables.py", "questions.py", "aliases.py", "errors.py", "wire.py")
+OWN = ("__init__.py", "model.py", "tables.py", "questions.py", "aliases.py", "errors.py", "wire.py", "execution.py")
 LIBRARIES = {"docker": ("docker", "requests", "urllib3", "idna"), "cri": ("h2", "hpack", "hyperframe")}
 CERTIFI = 'def where():\n    return "/nonexistent"\n'
 HEADER = 16

@@ -14,13 +14,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TypeVar
 
 from .. import wire
-from ..errors import NetnsError, NodeError, ProtocolError
+from ..errors import NetnsError, NoCommandError, NodeError, NoNamespaceError, NotExecutableError, ProtocolError, UsageError
 from ..questions import Reply, Request
 
 PING = 5.0
+COMMAND_ERRORS: dict[str, type[NetnsError]] = {
+    "no-command": NoCommandError, "not-executable": NotExecutableError,
+    "no-namespace": NoNamespaceError, "ambiguous": UsageError,
+}  # fmt: skip
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -32,45 +37,59 @@ class Silent(Exception):
 
 
 def ask(
-    command: list[str], bundle: bytes, nonce: str, request: Request[Reply], timeout: float,
-    heard: Callable[[], object] = lambda: None,
-) -> Reply:  # fmt: skip
+    command: list[str], bundle: bytes, nonce: str, heard: Callable[[], object], request: Request[Reply], timeout: float
+) -> Reply:
     """Run `command`, feed it the bundle and the request, and give its answer. Raises NetnsError, or Silent.
 
     `heard` is called once the agent has said its first word.
     """
-    with tempfile.TemporaryFile() as complaints, _Child(command, complaints, time.monotonic() + timeout) as child:
-        writer = wire.Writer(child.put)
-        child.put(bundle)
-        writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
-        writer.send(wire.kind_of(request), wire.encode(request))
+
+    def talk(child: Child, reader: wire.Reader, writer: wire.Writer) -> Reply:
         child.ping = lambda: writer.send(wire.Kind.PING)
-        reader = wire.Reader(child.take)
-        try:
-            answer = _receive(reader, nonce, request, heard)
-        except (ProtocolError, BrokenPipeError, TimeoutError) as error:
-            if child.received and not isinstance(error, TimeoutError):
-                raise
-            child.end()
-            complaints.seek(0)
-            raise Silent(complaints.read(1 << 16).decode(errors="replace").strip(), isinstance(error, TimeoutError)) from error
+        greet(reader, nonce, heard)
+        answer = _receive(reader, request)
         child.ping = lambda: None
         writer.end()
         child.flush()
         return answer
 
+    return hold(command, bundle, nonce, wire.kind_of(request), wire.encode(request), timeout, talk)
 
-def _receive(reader: wire.Reader, nonce: str, request: Request[Reply], heard: Callable[[], object]) -> Reply:
+
+def hold(
+    command: list[str], bundle: bytes, nonce: str, kind: wire.Kind, request: wire.Data, timeout: float,
+    talk: Callable[[Child, wire.Reader, wire.Writer], Result],
+) -> Result:  # fmt: skip
+    """Run `command`, feed it the bundle and the request, and let `talk` hear what it says. Raises NetnsError, or Silent."""
+    with tempfile.TemporaryFile() as complaints, Child(command, complaints, time.monotonic() + timeout) as child:
+        writer = wire.Writer(child.put)
+        child.put(bundle)
+        writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
+        writer.send(kind, request)
+        try:
+            return talk(child, wire.Reader(child.take), writer)
+        except (ProtocolError, BrokenPipeError, TimeoutError) as error:
+            if child.received and not isinstance(error, TimeoutError):
+                raise
+            child.end()
+            raise Silent(child.complaints(), isinstance(error, TimeoutError)) from error
+
+
+def greet(reader: wire.Reader, nonce: str, heard: Callable[[], object]) -> None:
+    """The agent's first word: it is ours, and of our version."""
     hello = _json(_expect(reader, wire.Kind.HELLO))
     heard()
     if hello.get("nonce") != nonce:
         raise ProtocolError("something else than our agent answered: its nonce is not ours")
     if hello.get("version") != wire.VERSION:
         raise ProtocolError(f"the agent speaks version {hello.get('version')!r}, this client {wire.VERSION}")
+
+
+def _receive(reader: wire.Reader, request: Request[Reply]) -> Reply:
     kind, payload = reader.receive()
     if kind is wire.Kind.ERROR:
         _expect(reader, wire.Kind.END)
-        raise _failure(_json(payload))
+        raise failure(payload)
     if kind is not wire.Kind.ANSWER:
         raise ProtocolError(f"the agent sent {kind.name} where its answer should be")
     _expect(reader, wire.Kind.END)
@@ -78,9 +97,13 @@ def _receive(reader: wire.Reader, nonce: str, request: Request[Reply], heard: Ca
     return wire.decode(reply, payload)
 
 
-def _failure(error: dict[str, object]) -> NetnsError:
-    message = f"the agent failed: {error.get('message')}"
-    if error.get("code") == "permission":
+def failure(payload: bytes) -> NetnsError:
+    """What an ERROR says."""
+    error = _json(payload)
+    message, code = f"the agent failed: {error.get('message')}", error.get("code")
+    if code in COMMAND_ERRORS:
+        return COMMAND_ERRORS[str(code)](str(error.get("message")))
+    if code == "permission":
         return NodeError(message, "entering namespaces needs root (CAP_SYS_ADMIN and CAP_SYS_PTRACE)")
     return NetnsError(message)
 
@@ -102,7 +125,7 @@ def _json(payload: bytes) -> dict[str, object]:
     return value
 
 
-class _Child:
+class Child:
     """A child process with non-blocking pipes. It is ended, and waited for, in any case."""
 
     def __init__(self, command: list[str], stderr: IO[bytes], deadline: float) -> None:
@@ -113,16 +136,31 @@ class _Child:
         assert self._process.stdin and self._process.stdout
         self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._stdin, False)
-        self._deadline = deadline
+        self._stderr = stderr
+        self.deadline = deadline
         self._pending = bytearray()
         self.received = False
         self.ping: Callable[[], object] = lambda: None
 
-    def __enter__(self) -> _Child:
+    def __enter__(self) -> Child:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """For whoever selects for himself: what it hears, and what it says."""
+        return self._stdin, self._stdout
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that were put and that it has not taken yet."""
+        return len(self._pending)
+
+    def complaints(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read(1 << 16).decode(errors="replace").strip()
 
     def put(self, data: wire.Data) -> None:
         self._pending += data
@@ -130,13 +168,13 @@ class _Child:
     def take(self, count: int) -> bytes:
         """At most `count` bytes, b"" at the end. Raises TimeoutError past the deadline."""
         while True:
-            left = self._deadline - time.monotonic()
+            left = self.deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             writable = [self._stdin] if self._pending else []
             ready, ready_to_write, _ = select.select([self._stdout], writable, [], min(PING, left))
             if ready_to_write:
-                self._write()
+                self.write()
             if ready:
                 data = os.read(self._stdout, count)
                 self.received |= bool(data)
@@ -147,11 +185,11 @@ class _Child:
     def flush(self) -> None:
         """Say good-bye if the other side still listens; it is no failure if not."""
         try:
-            self._write()
+            self.write()
         except OSError:
             pass
 
-    def _write(self) -> None:
+    def write(self) -> None:
         try:
             del self._pending[: os.write(self._stdin, memoryview(self._pending)[: 1 << 16].tobytes())]
         except BlockingIOError:

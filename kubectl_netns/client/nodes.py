@@ -6,20 +6,26 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import NodeError, ProtocolError, RefusedError
+from ..execution import Execution
 from ..questions import Reply, Request
-from . import bundle, conversation
+from . import bundle, conversation, relay
 from .agent_pod import AgentPod, Progress, Spec
 from .cluster import Cluster, Object
 from .kubectl import Kubectl
+from .streams import Streams
 
 FIRST_TRY, NEXT_TRY = 0.3, 0.1
 OWN_WORDS = "kubectl-netns: "
 LEASE_STALE = 60.0  # a kubelet renews its lease every 10 s, and is given up after 40
 Result = TypeVar("Result")
+Talk = Callable[[list[str], bytes, str, Callable[[], object]], Result]
+"""One conversation with an agent: the command line that reaches it, its bundle, our nonce, whom to call at its first word."""
 
 
 class Node(Protocol):
@@ -27,6 +33,10 @@ class Node(Protocol):
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
         """Raises NetnsError."""
+        ...
+
+    def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
+        """Run a command, and carry its input and output until it has ended: its exit status. Raises NetnsError."""
         ...
 
     def close(self) -> None:
@@ -44,25 +54,38 @@ class ClusterNode:
         self._pod = AgentPod(cluster, kubectl, self.name, spec, secrets.token_hex(16))
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
+        talk = partial(conversation.ask, request=request.at(self._runtime), timeout=self._spec.timeout)
+        return self._hold(talk, progress, again=(conversation.Silent, ProtocolError))
+
+    def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
+        asked = replace(execution, runtime=self._runtime)
+        talk = partial(relay.execute, execution=asked, timeout=self._spec.timeout, streams=streams)
+        return self._hold(talk, progress, again=(conversation.Silent,))
+
+    def _hold(self, talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]) -> Result:
+        """`again`: after which failures of an agent that was kept a new one may be asked: not where a command may have run."""
         # the bundle is made while kubectl makes the pod
         packing = _Background(lambda: bundle.build(self._runtime))
-        asked = request.at(self._runtime)
-        answer = self._adopted(packing, asked, progress) or self._created(packing, asked, progress)
+        result = self._adopted(packing, talk, progress, again)
+        if result is None:
+            result = self._created(packing, talk, progress)
         self._pod.keep()
-        return answer
+        return result
 
-    def _adopted(self, packing: _Background[bytes], asked: Request[Reply], progress: Progress) -> Reply | None:
+    def _adopted(
+        self, packing: _Background[bytes], talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]
+    ) -> Result | None:
         """From an agent that an earlier command has kept; None where there is none, or it says nothing."""
         if not self._pod.adopt():
             return None
         progress(f"using the agent that was kept on {self.name}")
         try:
-            return self._try(packing.result(), asked, progress)
-        except (conversation.Silent, ProtocolError):  # its time was up, or it is not what it seems
+            return self._try(packing.result(), talk, progress)
+        except again:  # its time was up, or it is not what it seems
             self._pod.forget()
             return None
 
-    def _created(self, packing: _Background[bytes], asked: Request[Reply], progress: Progress) -> Reply:
+    def _created(self, packing: _Background[bytes], talk: Talk[Result], progress: Progress) -> Result:
         """From a new one. It is tried while the pod is still being followed: a kubelet reports a second late that it runs."""
         self._pod.create(progress)
         starting = _Background(lambda: self._pod.wait(progress))
@@ -73,18 +96,18 @@ class ClusterNode:
             if sure:
                 starting.result()
             try:
-                answer = self._try(packed, asked, progress)
+                result = self._try(packed, talk, progress)
                 if self._spec.keep:
                     starting.done(self._spec.timeout)  # by then it is marked as one that may be adopted
-                return answer
+                return result
             except conversation.Silent as silent:
                 if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:
                     raise _silence(silent, self.name, self._spec.timeout) from silent
             starting.done(NEXT_TRY)
 
-    def _try(self, packed: bytes, asked: Request[Reply], progress: Progress) -> Reply:
+    def _try(self, packed: bytes, talk: Talk[Result], progress: Progress) -> Result:
         command = self._pod.exec_command(*boot("python3", packed))
-        return conversation.ask(command, packed, self._pod.nonce, asked, self._spec.timeout, lambda: self._heard(progress))
+        return talk(command, packed, self._pod.nonce, lambda: self._heard(progress))
 
     def _heard(self, progress: Progress) -> None:
         progress(f"reading the namespaces of {self.name}")
@@ -128,10 +151,16 @@ class LocalNode:
         self._timeout = timeout
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
+        return self._hold(partial(conversation.ask, request=request, timeout=self._timeout))
+
+    def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
+        return self._hold(partial(relay.execute, execution=execution, timeout=self._timeout, streams=streams))
+
+    def _hold(self, talk: Talk[Result]) -> Result:
         packed = bundle.build(None)
         command = boot(sys.executable, packed, "local")
         try:
-            return conversation.ask(command, packed, secrets.token_hex(16), request, self._timeout)
+            return talk(command, packed, secrets.token_hex(16), lambda: None)
         except conversation.Silent as silent:
             raise _silence(silent, self.name, self._timeout) from silent
 

@@ -20,9 +20,12 @@ import os
 import posixpath
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..questions import Clue
+
+if TYPE_CHECKING:
+    from ..questions import Clue
 
 KINDS = {
     "address": "an IPv4 or IPv6 address",
@@ -65,6 +68,8 @@ def clues(word: str, kind: str | None = None) -> tuple[Clue, ...]:
         what = KINDS[kind] if kind else "anything that can be looked for"
         hint = f"known are: {'; '.join(KINDS.values())}. A pod is shown by `kubectl netns POD`"
         raise UsageError(f'"{word}" cannot be {what}', hint)
+    from ..questions import Clue  # not for the sake of KINDS alone
+
     return tuple(Clue(one, value) for one, values in found.items() for value in values)
 
 

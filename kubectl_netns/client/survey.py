@@ -154,7 +154,7 @@ def ask(
 
     def leave() -> list[NetnsError]:
         reach.progress("leaving the nodes" if opened else "")
-        return _close(list(opened.values()))
+        return leave_all(list(opened.values()))
 
     try:
         outcomes = _each(opened, asked, reach.progress, "nodes have answered")
@@ -203,7 +203,7 @@ def _each(
     return outcomes
 
 
-def _close(opened: list[Node]) -> list[NetnsError]:
+def leave_all(opened: list[Node]) -> list[NetnsError]:
     """All at once: on many nodes, deleting one after another would take long. Gives what could not be deleted."""
     failures: queue.Queue[NetnsError | None] = queue.Queue()
 

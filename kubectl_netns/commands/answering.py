@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..client import aliases, survey
 from ..client.kubeconfig import connect
@@ -16,12 +17,19 @@ from .options import Agents, Common, Format
 INCOMPLETE = ("runtime-unavailable", "namespace-unreadable")
 
 
-def reach(common: Agents, console: Console) -> survey.Reach:
-    """The way to the cluster's nodes. kubectl is looked for first: without it nothing else matters."""
+def reach(
+    common: Agents, console: Console, progress: Callable[[str], None] | None = None, lasting: bool = False
+) -> survey.Reach:
+    """The way to the cluster's nodes. kubectl is looked for first: without it nothing else matters.
+
+    `progress` takes the console's place; `lasting` agents may be busy for long.
+    """
     seconds, kubectl = common.seconds, find(common.connection)
     console.progress("reading the kubeconfig")
     cluster = connect(common.connection, min(seconds, common.request_seconds))
-    return survey.Reach(cluster, kubectl, common.spec(cluster.home), console.progress, console.detail)
+    return survey.Reach(
+        cluster, kubectl, replace(common.spec(cluster.home), lasting=lasting), progress or console.progress, console.detail
+    )
 
 
 def render(

@@ -68,6 +68,11 @@ class Console:
         if self._shown:
             self.progress("")
 
+    def note(self, text: str) -> None:
+        """Words that are neither; on a terminal with a carriage return, since it may be raw."""
+        self.clear()
+        print(safe(text), file=self.err, flush=True, end="\r\n" if self.err.isatty() else "\n")
+
     def warn(self, warning: Warning) -> None:
         self._say("warning: ", "33", warning.message)
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ..client import readings, search
+from ..client import readings
 from ..errors import ExitStatus, UsageError
-from ..model import NetworkNamespace
-from ..questions import Clue
-from ..render import table
-from .answering import finish, reach
 from .console import Console
 from .options import Common
+
+if TYPE_CHECKING:
+    from ..model import NetworkNamespace
+    from ..questions import Clue
 
 Kind = Enum("Kind", {kind: kind for kind in readings.KINDS}, type=str)  # type: ignore[misc]
 
@@ -45,6 +45,9 @@ def find(
       # the same on this machine, as root
       kubectl netns --local find eth0
     """
+    from ..client import search
+    from .answering import finish, reach
+
     clues = readings.clues(what, kind.value if kind else None)
     asked = search.Search(what, clues, common.namespace, common.shown)
     if common.local:
@@ -71,4 +74,6 @@ def _refuse_numbers(what: str, clues: Sequence[Clue]) -> None:
 
 def _people(items: Sequence[NetworkNamespace], wide: bool) -> str:
     """One is what was looked for; several are to be told apart."""
+    from ..render import table
+
     return table.cards(items, wide) if len(items) == 1 else table.listing(items, wide)

@@ -7,10 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ..client import aliases
 from ..errors import ExitStatus, NetnsError, RefusedError, UsageError
-from ..render import aliases as render
-from .answering import reach
 from .console import Console
 from .linking import Format, Nodes, Options, finish, named, nodes_option
 
@@ -40,6 +37,10 @@ def link(
       # the links that were made
       kubectl netns link --list --all-nodes
     """
+    from ..client import aliases
+    from ..render import aliases as render
+    from .answering import reach
+
     nodes = named(node, all_nodes, common.local)
     if listed:
         if words or selector is not None or name is not None:
@@ -64,6 +65,10 @@ def link(
 
 
 def _list(common: Options, console: Console, nodes: list[str] | None, all_nodes: bool) -> ExitStatus:
+    from ..client import aliases
+    from ..render import aliases as render
+    from .answering import reach
+
     if common.local:
         report = aliases.local("list", [], None, None, common.seconds, console.progress)
     elif nodes is None and not all_nodes:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ..client import aliases
 from ..errors import ExitStatus, UsageError
-from ..render import aliases as render
-from ..render import document
-from .answering import conclude
 from .console import Console
 from .options import OUTPUT, Anywhere
+
+if TYPE_CHECKING:
+    from ..client import aliases
 
 
 class Format(str, Enum):
@@ -52,9 +51,13 @@ def named(node: Nodes, all_nodes: bool, local: bool) -> list[str] | None:
 
 
 def finish(
-    report: aliases.Report, options: Options, console: Console, single: bool, people: Callable[..., str] = render.sentences
+    report: aliases.Report, options: Options, console: Console, single: bool, people: Callable[..., str] | None = None
 ) -> ExitStatus:
-    """Print the report, and give its status."""
+    """Print the report, and give its status; for people in sentences, unless told otherwise."""
+    from ..render import aliases as render
+    from ..render import document
+    from .answering import conclude
+
     links, output = report.links, options.output
     if output is Format.json:
         text = document.as_json(links, single, document.LINK)
@@ -63,5 +66,5 @@ def finish(
     elif output is Format.name:
         text = render.paths(links)
     else:
-        text = people(links, output is Format.wide) if links else ""
+        text = (people or render.sentences)(links, output is Format.wide) if links else ""
     return conclude(bool(report.links), text, report, console)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 import typer
 
 from ..client.kubectl import Connection
-from ..errors import ExitStatus, UsageError
+from ..errors import UsageError
 from .console import Console
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def duration(text: str) -> float:
     return float(int(number) * unit)
 
 
-def bind(verb: Callable[..., ExitStatus], console: Console) -> Callable[..., ExitStatus]:
+def bind(verb: Callable[..., int], console: Console) -> Callable[..., int]:
     """The function that Typer calls: with the console in it and, where the verb has `common`, with the options of its class."""
     signature = inspect.signature(verb, eval_str=True)
     kind: Any = signature.parameters["common"].annotation if "common" in signature.parameters else None
@@ -186,7 +186,7 @@ def bind(verb: Callable[..., ExitStatus], console: Console) -> Callable[..., Exi
     own = [parameter for name, parameter in signature.parameters.items() if name not in ("common", "console")]
     parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *shared]
 
-    def bound(**given: Any) -> ExitStatus:
+    def bound(**given: Any) -> int:
         common = {"common": kind(**{one.name: given.pop(one.name) for one in shared})} if kind else {}
         console.verbose = any(getattr(one, "verbose", False) for one in common.values())
         return verb(console=console, **common, **given)

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..client import aliases
 from ..errors import ExitStatus
-from .answering import reach
 from .console import Console
 from .linking import Nodes, Options, finish, named, nodes_option
 
@@ -31,6 +29,9 @@ def unlink(
       kubectl netns link web-2 --name web
       kubectl netns unlink web --node node-b
     """
+    from ..client import aliases
+    from .answering import reach
+
     nodes = named(node, all_nodes, common.local)
     if common.local:
         report = aliases.local("unlink", words, common.namespace, None, common.seconds, console.progress)

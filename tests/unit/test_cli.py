@@ -40,6 +40,10 @@ ARRANGED = [
     (["--name", "link", "link", "web"], ["link", "--name", "link", "web"]),
     (["--list", "link", "--node", "a"], ["link", "--list", "--node", "a"]),
     (["pod/unlink"], ["show", "pod/unlink"]),
+    (["exec", "web", "--", "ls", "-l"], ["exec", "web", "--", "--", "ls", "-l"]),
+    (["-n", "shop", "exec", "-it", "web", "--", "sh", "--", "x"], ["exec", "-n", "shop", "-it", "web", "--", "--", "sh", "--", "x"]),
+    (["exec", "web", "ls"], ["exec", "web", "ls"]),
+    (["pod/exec", "--", "ls"], ["show", "pod/exec", "--", "ls"]),
     (["-l", "app=web"], ["show", "-l", "app=web"]),
     ([], ["--help"]),
     (["--help"], ["--help"]),
@@ -70,7 +74,8 @@ def failing(error: BaseException) -> Callable[..., ExitStatus]:
 TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.NetnsError)]
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
-    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "IncompleteError": 7, "ConflictError": 8,
+    "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "IncompleteError": 7, "ConflictError": 8, "NotExecutableError": 126,
+    "NoCommandError": 127,
 }  # fmt: skip
 
 

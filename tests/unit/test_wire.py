@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import struct
 import types
 import typing
 from typing import Any
@@ -244,3 +245,46 @@ def test_arbitrary_json_is_a_fact_or_refused(payload: bytes, cls: type) -> None:
         assert isinstance(decode(cls, payload), cls)
     except ProtocolError:
         pass
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=300))), st.lists(st.integers(1, 40)))
+def test_frames_in_any_pieces(frames: list[tuple[Kind, bytes]], sizes: list[int]) -> None:
+    """However the bytes come, the frames are the same, and the checksum still holds after a Reader's part."""
+    sent = bytearray()
+    writer = wire.Writer(sent.extend)
+    writer.send(Kind.HELLO, b"{}")
+    frames = [frame for frame in frames if frame[0] is not Kind.END]
+    for kind, payload in frames:
+        writer.send(kind, payload)
+    writer.end()
+    stream = io.BytesIO(bytes(sent))
+    reader = wire.Reader(stream.read)
+    assert reader.receive() == (Kind.HELLO, b"{}")
+    decoder = wire.Decoder(reader)
+    received = []
+    for size in [*sizes, len(sent)]:
+        received += list(decoder.feed(stream.read(size)))
+    assert received[:-1] == frames and received[-1][0] is Kind.END
+
+
+@given(st.binary(max_size=100))
+def test_a_decoder_takes_nothing_for_a_frame_that_is_none(noise: bytes) -> None:
+    try:
+        frames = list(wire.Decoder(wire.Reader(lambda count: b"")).feed(noise))
+    except ProtocolError:
+        return
+    assert not noise or len(noise) < wire.HEADER.size or (noise.startswith(wire.MAGIC) and len(frames) <= len(noise) // wire.HEADER.size)
+
+
+def test_a_live_frame_is_small() -> None:
+    header = wire.HEADER.pack(wire.MAGIC, Kind.STDOUT, wire.MAX_LIVE + 1)
+    with pytest.raises(ProtocolError, match="more than the"):
+        list(wire.Decoder(wire.Reader(lambda count: b"")).feed(header))
+
+
+@pytest.mark.parametrize(("form", "numbers"), [(wire.STATUS, (255,)), (wire.TAKEN, (1 << 31,)), (wire.SIZE, (50, 200))])
+def test_short_frames(form: struct.Struct, numbers: tuple[int, ...]) -> None:
+    assert wire.unpack(form, form.pack(*numbers)) == numbers
+    for wrong in (b"", form.pack(*numbers) + b"x"):
+        with pytest.raises(ProtocolError):
+            wire.unpack(form, wrong)

@@ -218,7 +218,7 @@ def test_only_one_that_can_be_found_again_is_kept(make: Make, spec: Spec, refuse
     assert ("delete" in [what for what, *_ in api.does]) is not stays
     marks = [body["metadata"]["annotations"] for what, _, _, body in api.does if what == "patch"]
     assert [note.get("kubectl-netns/keep") for note in marks] == (["300"] if spec.keep and not refused else [None] if not refused else [])
-    assert KEPT.lifetime == 1200
+    assert KEPT.lifetime == 86400
 
 
 def test_one_that_gave_no_answer_is_not_kept(make: Make) -> None:

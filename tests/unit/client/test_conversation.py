@@ -36,7 +36,7 @@ def answer(text='linux/amd64'):
 
 
 def talk(script: str, bundle: bytes = b"bundle", timeout: float = 20.0, begin: str = BEGIN) -> Answer:
-    return ask([sys.executable, "-c", begin + script], bundle, NONCE, Question(), timeout)
+    return ask([sys.executable, "-c", begin + script], bundle, NONCE, lambda: None, Question(), timeout)
 
 
 def test_a_good_answer() -> None:

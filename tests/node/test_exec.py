@@ -1,0 +1,279 @@
+"""A command in a real namespace: both ends of the conversation as they are, only the pod's namespace is one that `ip` has made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kubectl_netns.client import relay
+from kubectl_netns.client.streams import Streams
+from kubectl_netns.errors import NetnsError, NoCommandError, NotExecutableError
+from kubectl_netns.execution import Execution
+from kubectl_netns.model import Pod
+from tests.node.worlds import World, sh
+
+AGENT = """
+import json, os, sys
+os.read(0, 6)
+from kubectl_netns.agent import __main__ as agent, enter, entrance
+path, files = sys.argv[1], json.loads(sys.argv[2])
+def prepare(place, execution):
+    descriptor = os.open(path, os.O_RDONLY)
+    return entrance.Job(execution, descriptor, enter.key_of(descriptor), files)
+entrance.prepare = prepare
+os._exit(agent.main())
+"""
+BIG = 10_000_000
+
+
+class Inside:
+    """Runs commands in the namespace called `a`; what they print is in `out` and `err`, what we say in `told`."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world, self._folder = world, folder
+        self.files: dict[str, list[int]] = {}
+        self.told: list[str] = []
+        self.out = self.err = b""
+
+    def __call__(self, *command: str, stdin: bytes | None = None) -> int:
+        paths = {name: self._folder / name for name in ("in", "out", "err")}
+        paths["in"].write_bytes(stdin or b"")
+        with paths["in"].open("rb") as source, paths["out"].open("wb") as out, paths["err"].open("wb") as err:
+            streams = Streams(
+                None if stdin is None else source.fileno(), out.fileno(), err.fileno(), False, self.told.append, lambda: None
+            )
+            try:
+                return self.run(command, streams)
+            finally:
+                self.out, self.err = paths["out"].read_bytes(), paths["err"].read_bytes()
+
+    def run(self, command: tuple[str, ...], streams: Streams) -> int:
+        execution = Execution(Pod("", "x", None), command, "auto", streams.stdin is not None, None)
+        agent = [sys.executable, "-c", AGENT, self.world.path("a"), json.dumps(self.files), "local"]
+        return relay.execute(agent, b"bundle", "cafe", lambda: None, execution, 20.0, streams)
+
+
+@pytest.fixture
+def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
+    world.add("a")
+    yield Inside(world, tmp_path)
+    deadline = time.monotonic() + 5
+    while sh("ip", "netns", "pids", world.name("a")).split():  # the oracle: nobody is left in there
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(marker: str) -> list[str]:
+    """Processes that have this among their arguments."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += [path.parent.name] if marker in path.read_bytes().decode().split("\0") else []
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
+
+
+def soon(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_it_is_in_the_namespace(inside: Inside) -> None:
+    assert inside("readlink", "/proc/self/ns/net") == 0
+    assert inside.out.decode().strip() == f"net:[{inside.world.inode('a')}]"
+    assert inside("ls", "/sys/class/net") == 0 and inside.out == b"lo\n"
+
+
+def test_cgroups_are_where_they_were(inside: Inside) -> None:
+    assert inside("ls", "/sys/fs/cgroup") == 0
+    assert inside.out.decode().split() == sorted(os.listdir("/sys/fs/cgroup"))
+
+
+@pytest.mark.parametrize("status", [0, 1, 42, 127, 255])
+def test_the_status_is_the_commands(inside: Inside, status: int) -> None:
+    assert inside("sh", "-c", f"exit {status}") == status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV], ids=lambda number: number.name)
+def test_a_signals_status_is_a_shells(inside: Inside, number: signal.Signals) -> None:
+    assert inside("sh", "-c", f"ulimit -c 0; kill -{int(number)} $$") == 128 + number
+
+
+def test_streams_are_apart_and_arguments_are_exact(inside: Inside) -> None:
+    assert inside("printf", "%s|", "a b", "", "\udcff\udcfe", "é") == 0
+    assert inside.out == b"a b||\xff\xfe|\xc3\xa9|"
+    assert inside("sh", "-c", "echo out; echo err >&2") == 0 and (inside.out, inside.err) == (b"out\n", b"err\n")
+
+
+def test_binary_data_both_ways(inside: Inside) -> None:
+    data = random.Random(1).randbytes(BIG)
+    assert inside("cat", stdin=data) == 0
+    assert hashlib.sha256(inside.out).digest() == hashlib.sha256(data).digest()
+    assert inside("sha256sum", stdin=data) == 0 and inside.out.split()[0].decode() == hashlib.sha256(data).hexdigest()
+
+
+def test_without_stdin_there_is_none(inside: Inside) -> None:
+    assert inside("cat") == 0 and inside.out == b""
+    assert inside("cat", stdin=b"") == 0 and inside.out == b""
+
+
+def test_input_that_nobody_reads_does_not_stand_in_the_way(inside: Inside) -> None:
+    """More than all buffers together; the signal comes behind it."""
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert inside("sleep", "60", stdin=bytes(BIG)) == 128 + signal.SIGTERM
+    assert inside("sh", "-c", "exec <&-; sleep 0.3; echo done", stdin=bytes(BIG)) == 0 and inside.out == b"done\n"
+
+
+def test_a_script_without_an_interpreter_line_is_a_shells(inside: Inside, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text('echo "$1"\n')
+    script.chmod(0o755)
+    assert inside(str(script), "word") == 0 and inside.out == b"word\n"
+
+
+def test_what_cannot_be_run(inside: Inside, tmp_path: Path) -> None:
+    with pytest.raises(NoCommandError, match='"no-such-command" is not among this machine\'s tools'):
+        inside("no-such-command")
+    with pytest.raises(NotExecutableError, match="not executable"):
+        inside("/etc/passwd")
+    with pytest.raises(NotExecutableError, match="a folder"):
+        inside("/etc")
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    with pytest.raises(NotExecutableError, match="interpreter is missing"):
+        inside(str(script))
+
+
+def test_a_reader_that_goes_away_is_the_commands_to_notice(inside: Inside) -> None:
+    """`| head -c 2`."""
+    reading, writing = os.pipe()
+    threading.Thread(target=lambda: (os.read(reading, 2), os.close(reading))).start()
+    streams = Streams(None, writing, 2, False, inside.told.append, lambda: None)
+    assert inside.run(("yes",), streams) == 128 + signal.SIGPIPE
+    os.close(writing)
+
+
+def test_a_slow_reader_loses_nothing(inside: Inside) -> None:
+    reading, writing = os.pipe()
+    received = bytearray()
+
+    def read() -> None:
+        time.sleep(2)
+        while data := os.read(reading, 1 << 16):
+            received.extend(data)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    streams = Streams(None, writing, 2, False, inside.told.append, lambda: None)
+    assert inside.run(("head", "-c", str(BIG), "/dev/zero"), streams) == 0
+    os.close(writing)
+    thread.join()
+    assert len(received) == BIG
+
+
+def test_a_full_disk_is_told_and_ends_the_command(inside: Inside) -> None:
+    with open("/dev/full", "wb") as full, pytest.raises(NetnsError, match="cannot be written: No space left"):
+        inside.run(("sh", "-c", "echo x; exec sleep 86399"), Streams(None, full.fileno(), 2, False, print, lambda: None))
+    soon(lambda: not alive("86399"))
+
+
+@pytest.mark.parametrize("command", ["sleep 86398 & exit 3", "(setsid nohup sleep 86398 >/dev/null 2>&1 &); exit 3"])
+def test_what_it_leaves_in_the_background_ends_with_it(inside: Inside, command: str) -> None:
+    assert inside("sh", "-c", command) == 3
+    assert alive("86398") == []
+
+
+def test_a_signal_is_the_commands_to_handle(inside: Inside) -> None:
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert inside("sh", "-c", "trap 'echo caught; exit 9' INT; while :; do sleep 0.1; done") == 9
+    assert inside.out == b"caught\n"
+
+
+def test_a_second_interrupt_leaves(inside: Inside) -> None:
+    for delay in (1, 1.5):
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        inside("sh", "-c", "trap '' INT HUP; while :; do sleep 0.1 86397; done")
+    soon(lambda: not alive("86397"))
+
+
+def test_a_termination_that_is_ignored_leaves(inside: Inside) -> None:
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    begun = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            inside("sh", "-c", "trap '' TERM; sleep 86396; while :; do sleep 0.1; done")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert relay.GRACE <= time.monotonic() - begun < relay.GRACE + 4
+    soon(lambda: not alive("86396"))
+
+
+def test_files_are_read_in_the_pods_own_root(inside: Inside, tmp_path: Path) -> None:
+    """An absolute symlink there leads to a file there, and a pipe or a device is none; the machine's own files stay as they are."""
+    root = tmp_path / "root"
+    for folder in ("etc", "run", "proc"):
+        (root / folder).mkdir(parents=True)
+    (root / "run/resolver").write_text("nameserver 192.0.2.53\nsearch inside.example\n")
+    (root / "etc/resolv.conf").symlink_to("/run/resolver")
+    os.mkfifo(root / "etc/hosts")
+    pod = inside.world.start(
+        "nsenter", f"--net={inside.world.path('a')}", sys.executable, "-c",
+        f"import os, signal; os.chroot({str(root)!r}); os.chdir('/'); signal.pause()",
+    )  # fmt: skip
+    soon(lambda: os.readlink(f"/proc/{pod.pid}/root") == str(root))
+    inside.files = {"/etc/resolv.conf": [1 << 22, pod.pid], "/etc/hosts": [pod.pid]}
+    def machine() -> tuple[object, ...]:
+        mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if line.split()[4].startswith(("/sys", "/etc"))]
+        return Path("/etc/resolv.conf").read_text(), Path("/etc/hosts").read_text(), mounts
+
+    before = machine()
+    try:
+        assert inside("sh", "-c", "cat /etc/resolv.conf; cat /etc/hosts >&2") == 0
+        assert inside.out.startswith(b"nameserver 192.0.2.53\nsearch inside.example\n")
+        assert inside.err.decode() == before[1] and inside.told == []
+    finally:
+        pod.kill()
+        pod.wait()
+    assert machine() == before
+
+
+def test_no_resolver_is_told(inside: Inside) -> None:
+    assert inside("true") == 0
+    assert inside.told == ["warning: /etc/resolv.conf is not the pod's: no process of the pod has one"]
+
+
+@pytest.mark.parametrize("victim", ["agent", "supervisor"])
+def test_whoever_is_killed_takes_the_command_along(inside: Inside, victim: str) -> None:
+    """With the agent its supervisor is left, which ends everything; without the supervisor the agent tells of it."""
+    def kill() -> None:
+        soon(lambda: alive("86395"))
+        (command,) = alive("86395")
+        supervisor = _parent(command)
+        os.kill(int(supervisor if victim == "supervisor" else _parent(supervisor)), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(NetnsError, match="supervisor was ended" if victim == "supervisor" else "connection with the command was lost"):
+        inside("sleep", "86395")
+    thread.join()
+    soon(lambda: not alive("86395"))
+
+
+def _parent(pid: str) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]

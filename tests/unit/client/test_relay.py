@@ -1,0 +1,177 @@
+"""A command's input and output, with agents that behave badly; those that behave are in tests/node/test_exec.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kubectl_netns.client import relay
+from kubectl_netns.client.conversation import Silent
+from kubectl_netns.client.streams import FULL, Outlet, Streams, screen, usable
+from kubectl_netns.errors import ExitStatus, NetnsError, NodeError, ProtocolError
+from kubectl_netns.execution import Execution
+from kubectl_netns.model import Pod
+
+BEGIN = """
+import json, os, sys, time
+from kubectl_netns import wire
+from kubectl_netns.execution import Started
+from kubectl_netns.wire import Kind
+from kubectl_netns.model import Warning
+os.read(0, 6)
+reader = wire.Reader(lambda count: os.read(0, count))
+reader.receive(); reader.receive()
+def write(data):
+    while data:
+        data = data[os.write(1, data):]
+writer = wire.Writer(write)
+def hello(): writer.send(Kind.HELLO, json.dumps({'version': wire.VERSION, 'nonce': 'cafe'}).encode())
+def started(*warnings): writer.send(Kind.STARTED, wire.encode(Started('node', '/bin/x', tuple(Warning('c', one) for one in warnings))))
+def exited(status=7): writer.send(Kind.EXITED, bytes([status])); writer.end()
+"""
+
+
+class Talk:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.told: list[str] = []
+        self.begun: list[bool] = []
+        self.out = self.err = b""
+
+    def __call__(self, script: str, stdin: bytes | None = None, timeout: float = 20.0) -> int:
+        out, err, source = self._folder / "out", self._folder / "err", self._folder / "in"
+        source.write_bytes(stdin or b"")
+        with out.open("wb") as o, err.open("wb") as e, source.open("rb") as i:
+            streams = Streams(
+                None if stdin is None else i.fileno(), o.fileno(), e.fileno(), False, self.told.append, lambda: self.begun.append(True)
+            )
+            execution = Execution(Pod("shop", "web", None), ("x",), "auto", stdin is not None, None)
+            try:
+                return relay.execute(
+                    [sys.executable, "-c", BEGIN + script], b"bundle", "cafe", lambda: None, execution, timeout, streams
+                )
+            finally:
+                self.out, self.err = out.read_bytes(), err.read_bytes()
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Talk:
+    return Talk(tmp_path)
+
+
+def test_a_good_one(talk: Talk) -> None:
+    script = "hello(); started('mind this'); writer.send(Kind.STDOUT, b'o\\0'); writer.send(Kind.STDERR, b'e'); writer.send(Kind.PING); exited()"
+    assert talk(script) == 7
+    assert (talk.out, talk.err, talk.told, talk.begun) == (b"o\0", b"e", ["warning: mind this"], [True])
+
+
+def test_input_keeps_to_the_window(talk: Talk) -> None:
+    """An agent that takes nothing gets no more than the window; one that takes gets all of it, and then its end."""
+    script = """
+hello(); started()
+got = bytearray(); decoder = wire.Decoder(reader); end = False; quiet = time.monotonic()
+import select
+while not end:
+    if not select.select([0], [], [], 1.0)[0]:
+        assert len(got) % wire.WINDOW == 0
+        writer.send(Kind.TAKEN, wire.TAKEN.pack(wire.WINDOW))
+        continue
+    for kind, payload in decoder.feed(os.read(0, 65536)):
+        got += payload if kind is Kind.STDIN else b''
+        end |= kind is Kind.STDIN_END
+writer.send(Kind.STDOUT, str(len(got)).encode()); exited(0)
+"""
+    size = 2 * (1 << 20) + 5
+    assert talk(script, bytes(size)) == 0 and talk.out == str(size).encode()
+
+
+@pytest.mark.parametrize(("script", "kind", "said"), [
+    ("hello(); writer.send(Kind.STDOUT, b'x')", ProtocolError, "STDOUT where STARTED"),
+    ("hello(); writer.send(Kind.STARTED, b'{}')", ProtocolError, "unexpected shape"),
+    ("hello(); started(); writer.send(Kind.STDIN, b'x')", ProtocolError, "not for the client"),
+    ("hello(); started(); writer.send(Kind.EXITED, b'xx')", ProtocolError, "2 bytes where 1"),
+    ("hello(); started(); writer.send(Kind.TAKEN, b'')", ProtocolError, "0 bytes where 4"),
+    ("hello(); started(); writer.end()", ProtocolError, "without the command's exit status"),
+    ("hello(); started(); writer.send(Kind.EXITED, b'\\0'); writer.send(Kind.END, bytes(32))", ProtocolError, "checksum"),
+    ("hello(); started(); write(b'stray words in between')", ProtocolError, "foreign bytes"),
+    ("hello(); started(); write(wire.HEADER.pack(wire.MAGIC, 40, 1 << 24))", ProtocolError, "more than the"),
+    ("hello(); started(); write(wire.HEADER.pack(wire.MAGIC, 99, 0))", ProtocolError, "unknown kind"),
+    ("hello(); started(); writer.send(Kind.STDOUT, b'part')", NetnsError, "connection with the command was lost"),
+    ("hello(); started(); writer.send(Kind.ERROR, b'{\"code\": \"failure\", \"message\": \"oops\"}')", NetnsError, "oops"),
+    ("hello(); time.sleep(60)", NodeError, "did not start within 1 s"),
+])  # fmt: skip
+def test_what_is_not_believed(talk: Talk, script: str, kind: type[NetnsError], said: str) -> None:
+    with pytest.raises(kind) as caught:
+        talk(script, timeout=1.0 if "sleep" in script else 20.0)
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize(("code", "status"), [
+    ("no-command", ExitStatus.NO_COMMAND), ("not-executable", ExitStatus.NOT_EXECUTABLE), ("no-namespace", ExitStatus.NO_NAMESPACE),
+    ("ambiguous", ExitStatus.USAGE), ("permission", ExitStatus.NODE), ("failure", ExitStatus.FAILURE), ("else", ExitStatus.FAILURE),
+])  # fmt: skip
+def test_what_an_agent_says_instead(talk: Talk, code: str, status: ExitStatus) -> None:
+    with pytest.raises(NetnsError, match="no way") as caught:
+        talk(f"hello(); writer.send(Kind.ERROR, json.dumps({{'code': {code!r}, 'message': 'no way'}}).encode()); writer.end()")
+    assert caught.value.status == status and talk.begun == []
+
+
+def test_one_that_ends_without_a_word_may_be_tried_again(talk: Talk) -> None:
+    with pytest.raises(Silent):
+        talk("sys.exit('error: container not found')")
+
+
+def test_silence_ends_it(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "SILENCE", 2.0)
+    begun = time.monotonic()
+    with pytest.raises(NodeError, match="not been heard of"):
+        talk("hello(); started(); time.sleep(60)")
+    assert 2 <= time.monotonic() - begun < 8
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_outlet_tells_when_it_is_full_and_when_it_is_not() -> None:
+    reading, writing = os.pipe()
+    changes = threading.Semaphore(0)
+    outlet = Outlet(writing, changes.release)
+    outlet.put(bytes(FULL))
+    assert not outlet.room and not outlet.empty
+    received = 0
+    while received < FULL:
+        received += len(os.read(reading, 1 << 16))
+    assert changes.acquire(timeout=5)
+    assert outlet.room and outlet.empty and outlet.failure is None
+    os.close(reading)
+    outlet.put(b"x")
+    until(lambda: outlet.closed)
+    outlet.put(b"more")
+    assert outlet.empty
+    os.close(writing)
+
+
+def test_a_full_device_is_no_closed_one() -> None:
+    with open("/dev/full", "wb") as full:
+        outlet = Outlet(full.fileno(), lambda: None)
+        outlet.put(b"x")
+        until(lambda: outlet.failure is not None)
+        assert not outlet.closed
+
+
+def test_a_terminals_size() -> None:
+    reading, writing = os.pipe()
+    assert (screen((reading, writing)).rows, screen(()).columns) == (24, 80)
+    os.close(reading)
+    os.close(writing)
+    assert not usable(writing)
