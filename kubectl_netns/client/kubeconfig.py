@@ -83,6 +83,20 @@ def connect(connection: Connection, timeout: float) -> Cluster:
     return Cluster(http, configuration.host.rstrip("/"), [*headers, *impersonation], connection.namespace or home, home, timeout)
 
 
+class _ApiClient:
+    """Stands in for the library's own, which wants the classes: kube_config.py makes one request with it, for a new OIDC token."""
+
+    def __init__(self, configuration: Any) -> None:
+        from kubernetes.client.rest import RESTClientObject
+
+        self._rest: Any = RESTClientObject(configuration)
+
+    def request(self, method: str, url: str) -> Any:
+        return self._rest.request(method, url)
+
+    call_api = request  # its name since 37
+
+
 def _pass_over_the_classes() -> None:
     """Let the modules of `kubernetes` be imported one by one: its own `__init__` and its client's are not run."""
     if "kubernetes" in sys.modules:
@@ -94,7 +108,7 @@ def _pass_over_the_classes() -> None:
         sys.modules[name] = importlib.util.module_from_spec(spec)
     client: Any = sys.modules["kubernetes.client"]
     client.Configuration = importlib.import_module("kubernetes.client.configuration").Configuration
-    client.ApiClient = None  # kube_config.py names it, for a function that is not called
+    client.ApiClient = _ApiClient
 
 
 def _context(connection: Connection, merged: Any, files: list[Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ import kubectl_netns
 from kubectl_netns.client import bundle
 from kubectl_netns.errors import ExitStatus
 
+from tests.unit.client import oidc
+
 from .conftest import ROOT, Dist, Installed, pythons, tools
 
 VERSION = f"kubectl-netns {kubectl_netns.__version__}"
@@ -64,6 +66,13 @@ def test_the_archive_has_what_is_used_and_no_more(installed: Installed) -> None:
     packages = {one.name.removesuffix(".py") for one in (installed.store / "lib").iterdir() if one.suffix != ".dist-info"}
     assert packages <= {*ast.literal_eval(result.stdout), *sent}
     assert sent <= packages
+
+
+def test_an_oidc_token_that_has_run_out_is_renewed(installed: Installed, tmp_path: Path) -> None:
+    """With the `kubernetes` of the archive, most of which is left out."""
+    prelude = "import sys; sys.path.insert(0, 'lib')\n"
+    answer = oidc.renewed([max(GOOD.items())[1], "-I", "-S", "-B"], tmp_path, installed.store, prelude)
+    assert answer == f"Bearer {oidc.RENEWED}"
 
 
 def test_a_folder_that_cannot_be_written_does_no_harm(installed: Installed, path: Path) -> None:

@@ -17,6 +17,8 @@ from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
 from kubectl_netns.errors import ClusterError
 
+from . import oidc
+
 
 def config(name: str, current: str | None = None, user: dict[str, Any] | None = None, namespace: str | None = None) -> dict[str, Any]:
     context = {"cluster": name, "user": name, **({"namespace": namespace} if namespace else {})}
@@ -148,3 +150,8 @@ def test_the_library_s_thousand_classes_are_not_imported(files: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "kubernetes.config.kube_config" in result.stdout and not {"models", "api", "dynamic"} & set(result.stdout.replace(".", " ").split())
+
+
+def test_an_oidc_token_that_has_run_out_is_renewed(tmp_path: Path) -> None:
+    root = Path(kubeconfig.__file__).parents[2]
+    assert oidc.renewed([sys.executable], tmp_path, root) == f"Bearer {oidc.RENEWED}"
