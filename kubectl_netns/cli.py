@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "completion": completion, "version": version,
 }  # fmt: skip
 TAKES_A_COMMAND = ("exec",)
+LEVEL = re.compile(r"-v=?\d+|--v=\d+")
 HELP = """Show and use the network namespaces of pods, from the workstation.
 
 `show` may be left out: a first word that is no verb is a pod; `pod/list` is the pod of the name "list". Options may stand before
@@ -91,6 +93,7 @@ def arrange(words: Sequence[str], group: Any) -> list[str]:
         if not getattr(option, "is_flag", True)
         for name in option.opts
     }
+    words = _plain_v(words)
     position = 0
     while position < len(words) and words[position].startswith("-") and words[position] != "--":
         position += 2 if words[position] in takes_value else 1
@@ -102,6 +105,18 @@ def arrange(words: Sequence[str], group: Any) -> list[str]:
     if not rest and (not before or {"-h", "--help"} & set(before)):
         return before or ["--help"]
     return [DEFAULT_VERB, *before, *rest]
+
+
+def _plain_v(words: Sequence[str]) -> list[str]:
+    """kubectl's -v takes a level (-v=6, -v 6, -v6, --v=6); ours has one only, and takes any for it."""
+    end = words.index(SEPARATOR) if SEPARATOR in words else len(words)
+    plain: list[str] = []
+    for word in words[:end]:
+        if LEVEL.fullmatch(word):
+            plain.append("-v")
+        elif not (word.isdecimal() and len(word) < 3 and plain[-1:] == ["-v"]):
+            plain.append(word)
+    return [*plain, *words[end:]]
 
 
 def run(words: Sequence[str], console: Console) -> int:

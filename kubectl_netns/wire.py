@@ -42,7 +42,7 @@ from .questions import Answer, Question
 VERSION = 1
 MAGIC = b"\x00KNS"
 HEADER = struct.Struct(">4sBI")
-MAX_PAYLOAD = 256 << 20
+MAX_PAYLOAD = 64 << 20  # nine times what a node with 2000 namespaces answers
 MAX_NOISE = 64 << 10
 WINDOW = 1 << 20
 CHUNK = 32 << 10  # of STDIN, STDOUT and STDERR: small enough for a key to be answered while much is on its way

@@ -111,9 +111,15 @@ class AgentPod:
         """It has answered: if it is to be kept, and can be found again, `close` leaves it to its own clock."""
         self._kept = self._kept or (self._spec.keep > 0 and self._marked)
 
+    def left(self) -> float:
+        """Seconds of the node's time that are left. The clock starts at the first look at it."""
+        now = time.monotonic()
+        self._deadline = self._deadline or now + self._spec.timeout
+        return max(0.0, self._deadline - now)
+
     def create(self, progress: Progress) -> None:
         """Have kubectl make the pod. Raises NetnsError with what it complained of."""
-        self._deadline = time.monotonic() + self._spec.timeout
+        self.left()
         progress(f"starting the agent on {self._node}")
         self._create(self._deadline)
 

@@ -17,10 +17,12 @@ import sys
 from typing import Any
 
 from ..errors import ClusterError
+from .background import Background
 from .cluster import Cluster
 from .kubectl import Connection
 
 DEFAULT = "~/.kube/config"
+PATIENCE = 60.0
 CONNECTIONS = 64  # kept open: two for each node that is asked at the same time
 
 
@@ -35,8 +37,19 @@ class _Complaints(logging.Handler):
         self.said.append(record.getMessage())
 
 
-def connect(connection: Connection, timeout: float) -> Cluster:
-    """Raises ClusterError when there is no kubeconfig, or it is unusable."""
+def connect(connection: Connection, timeout: float, patience: float = PATIENCE) -> Cluster:
+    """Raises ClusterError when there is no kubeconfig, it is unusable, or its credentials take longer than `patience` seconds.
+
+    `timeout` is for each request afterwards.
+    """
+    opening = Background(lambda: _open(connection, timeout))
+    if not opening.done(patience):
+        hint = "run `kubectl get nodes` first, which lets you log in, or give it longer with --timeout"
+        raise ClusterError(f"the kubeconfig's credential plug-in did not answer within {patience:.0f} s", hint)
+    return opening.result()
+
+
+def _open(connection: Connection, timeout: float) -> Cluster:
     _pass_over_the_classes()
     import urllib3
     import yaml
@@ -84,7 +97,7 @@ def connect(connection: Connection, timeout: float) -> Cluster:
 
 
 class _ApiClient:
-    """Stands in for the library's own, which wants the classes: kube_config.py makes one request with it, for a new OIDC token."""
+    """Stands in for the library's own, which wants the classes: kube_config.py asks for a new OIDC token with it."""
 
     def __init__(self, configuration: Any) -> None:
         from kubernetes.client.rest import RESTClientObject

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
-from .agent_pod import KEEP, PYTHON, STARTED_BY, is_agent, started_by
+from .agent_pod import KEEP, LIFETIME, PYTHON, STARTED_BY, is_agent, started_by
 from .cluster import Cluster, Object
 
 ENDED = ("Succeeded", "Failed")
@@ -18,7 +19,10 @@ MARK = "\\0kubectl-netns-"
 
 @dataclass(frozen=True)
 class Leftover:
-    """`ended`: its containers are; `mine`: kept by --keep. Any other may be in use, or ends by itself within a minute."""
+    """`ended`: its containers are; `mine`: kept by --keep; `stuck`: it never started, and its client has long given up.
+
+    Any other may be in use, or ends by itself within a minute.
+    """
 
     namespace: str
     name: str
@@ -28,6 +32,7 @@ class Leftover:
     started_by: str | None
     created_at: str
     mine: bool
+    stuck: bool
 
     @property
     def ended(self) -> bool:
@@ -56,5 +61,11 @@ def _facts(pod: Object) -> Leftover:
     return Leftover(
         metadata["namespace"], metadata["name"], metadata["uid"], pod["spec"].get("nodeName") or "",
         pod.get("status", {}).get("phase") or "Unknown", notes.get(STARTED_BY),
-        metadata["creationTimestamp"], KEEP in notes and notes.get(STARTED_BY) == started_by(),
+        metadata["creationTimestamp"], KEEP in notes and notes.get(STARTED_BY) == started_by(), _is_stuck(pod),
     )  # fmt: skip
+
+
+def _is_stuck(pod: Object) -> bool:
+    """Pending for longer than any client waits: its node has gone, or its image never came."""
+    created = datetime.fromisoformat(pod["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
+    return pod.get("status", {}).get("phase") == "Pending" and (datetime.now(timezone.utc) - created).total_seconds() > LIFETIME

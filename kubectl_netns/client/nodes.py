@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import secrets
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ..errors import NodeError, ProtocolError, RefusedError
 from ..execution import Execution
 from ..questions import Reply, Request
 from . import bundle, conversation, relay
 from .agent_pod import AgentPod, Progress, Spec
+from .background import Background
 from .cluster import Cluster, Object
 from .kubectl import Kubectl
 from .streams import Streams
 
 FIRST_TRY, NEXT_TRY = 0.3, 0.1
+LEAST = 1.0  # an agent that has just come up at the last moment may still answer
 OWN_WORDS = "kubectl-netns: "
 LEASE_STALE = 60.0  # a kubelet renews its lease every 10 s, and is given up after 40
 Result = TypeVar("Result")
-Talk = Callable[[list[str], bytes, str, Callable[[], object]], Result]
-"""One conversation with an agent: the command line that reaches it, its bundle, our nonce, whom to call at its first word."""
+Said = TypeVar("Said", covariant=True)
+
+
+class Talk(Protocol[Said]):
+    """One conversation with an agent: the command line that reaches it, its bundle, our nonce, whom to call at its first word."""
+
+    def __call__(
+        self, command: list[str], bundle: bytes, nonce: str, heard: Callable[[], object], /, *, timeout: float
+    ) -> Said: ...
 
 
 class Node(Protocol):
@@ -54,18 +62,19 @@ class ClusterNode:
         self._pod = AgentPod(cluster, kubectl, self.name, spec, secrets.token_hex(16))
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
-        talk = partial(conversation.ask, request=request.at(self._runtime), timeout=self._spec.timeout)
+        talk = partial(conversation.ask, request=request.at(self._runtime))
         return self._hold(talk, progress, again=(conversation.Silent, ProtocolError))
 
     def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
         asked = replace(execution, runtime=self._runtime)
-        talk = partial(relay.execute, execution=asked, timeout=self._spec.timeout, streams=streams)
+        talk = partial(relay.execute, execution=asked, streams=streams)
         return self._hold(talk, progress, again=(conversation.Silent,))
 
     def _hold(self, talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]) -> Result:
         """`again`: after which failures of an agent that was kept a new one may be asked: not where a command may have run."""
+        self._pod.left()  # the clock starts: adopting, creating and talking share the node's time
         # the bundle is made while kubectl makes the pod
-        packing = _Background(lambda: bundle.build(self._runtime))
+        packing = Background(lambda: bundle.build(self._runtime))
         result = self._adopted(packing, talk, progress, again)
         if result is None:
             result = self._created(packing, talk, progress)
@@ -73,7 +82,7 @@ class ClusterNode:
         return result
 
     def _adopted(
-        self, packing: _Background[bytes], talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]
+        self, packing: Background[bytes], talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]
     ) -> Result | None:
         """From an agent that an earlier command has kept; None where there is none, or it says nothing."""
         if not self._pod.adopt():
@@ -85,10 +94,10 @@ class ClusterNode:
             self._pod.forget()
             return None
 
-    def _created(self, packing: _Background[bytes], talk: Talk[Result], progress: Progress) -> Result:
+    def _created(self, packing: Background[bytes], talk: Talk[Result], progress: Progress) -> Result:
         """From a new one. It is tried while the pod is still being followed: a kubelet reports a second late that it runs."""
         self._pod.create(progress)
-        starting = _Background(lambda: self._pod.wait(progress))
+        starting = Background(lambda: self._pod.wait(progress))
         packed = packing.result()
         starting.done(FIRST_TRY)
         while True:
@@ -98,7 +107,7 @@ class ClusterNode:
             try:
                 result = self._try(packed, talk, progress)
                 if self._spec.keep:
-                    starting.done(self._spec.timeout)  # by then it is marked as one that may be adopted
+                    starting.done(self._pod.left())  # by then it is marked as one that may be adopted
                 return result
             except conversation.Silent as silent:
                 if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:
@@ -107,39 +116,13 @@ class ClusterNode:
 
     def _try(self, packed: bytes, talk: Talk[Result], progress: Progress) -> Result:
         command = self._pod.exec_command(*boot("python3", packed))
-        return talk(command, packed, self._pod.nonce, lambda: self._heard(progress))
+        return talk(command, packed, self._pod.nonce, lambda: self._heard(progress), timeout=max(LEAST, self._pod.left()))
 
     def _heard(self, progress: Progress) -> None:
         progress(f"reading the namespaces of {self.name}")
 
     def close(self) -> None:
         self._pod.close()
-
-
-class _Background(Generic[Result]):
-    """Work in a thread of its own, whose result, or exception, is fetched later."""
-
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._results: list[Result] = []
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
-        self._thread.start()
-
-    def _run(self, work: Callable[[], Result]) -> None:
-        try:
-            self._results.append(work())
-        except BaseException as error:  # raised again where the result is fetched
-            self._failure = error
-
-    def done(self, seconds: float) -> bool:
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def result(self) -> Result:
-        self._thread.join()
-        if self._failure:
-            raise self._failure
-        return self._results[0]
 
 
 class LocalNode:
@@ -151,16 +134,16 @@ class LocalNode:
         self._timeout = timeout
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
-        return self._hold(partial(conversation.ask, request=request, timeout=self._timeout))
+        return self._hold(partial(conversation.ask, request=request))
 
     def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
-        return self._hold(partial(relay.execute, execution=execution, timeout=self._timeout, streams=streams))
+        return self._hold(partial(relay.execute, execution=execution, streams=streams))
 
     def _hold(self, talk: Talk[Result]) -> Result:
         packed = bundle.build(None)
         command = boot(sys.executable, packed, "local")
         try:
-            return talk(command, packed, secrets.token_hex(16), lambda: None)
+            return talk(command, packed, secrets.token_hex(16), lambda: None, timeout=self._timeout)
         except conversation.Silent as silent:
             raise _silence(silent, self.name, self._timeout) from silent
 

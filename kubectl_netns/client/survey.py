@@ -49,9 +49,11 @@ class Reach:
     detail: Progress = lambda text: None
 
 
-def pods(reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = ()) -> Report:
-    """`show` names what else is wanted of each namespace (Question.show)."""
-    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector)
+def pods(
+    reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = (), everywhere: bool = False
+) -> Report:
+    """`show` names what else is wanted of each namespace (Question.show); `everywhere`: the selector is for all namespaces."""
+    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector, everywhere)
     per_node: dict[str, list[Pod]] = {}
     for target in wanted:
         per_node.setdefault(target.node, []).append(target.pod)

@@ -29,14 +29,14 @@ class Target:
 
 
 def resolve(
-    cluster: Cluster, kubectl: Kubectl, words: Iterable[str], selector: str | None
+    cluster: Cluster, kubectl: Kubectl, words: Iterable[str], selector: str | None, everywhere: bool = False
 ) -> tuple[list[Target], list[NetnsError]]:
     """The pods of the words and of the selector, each once, in this order; and what could not be had."""
     wanted: list[Target] = []
     errors: list[NetnsError] = []
     finders: list[Callable[[], Target]] = [lambda word=word: find(cluster, kubectl, word) for word in words]  # type: ignore[misc]
     if selector is not None:
-        selected = select(cluster, selector)
+        selected = select(cluster, selector, everywhere)
         finders += [lambda pod=pod: target(pod) for pod in selected]  # type: ignore[misc]
     for finder in finders:
         try:
@@ -63,10 +63,11 @@ def look_up(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
     return _selected(cluster, kubectl, word)
 
 
-def select(cluster: Cluster, selector: str) -> list[Object]:
-    found = list(cluster.pods(cluster.namespace, labelSelector=selector))
+def select(cluster: Cluster, selector: str, everywhere: bool = False) -> list[Object]:
+    found = list(cluster.pods(None if everywhere else cluster.namespace, labelSelector=selector))
     if not found:
-        raise NotFoundError(f'no pod in namespace "{cluster.namespace}" matches the selector "{selector}"')
+        where = "any namespace" if everywhere else f'namespace "{cluster.namespace}"'
+        raise NotFoundError(f'no pod in {where} matches the selector "{selector}"')
     return found
 
 

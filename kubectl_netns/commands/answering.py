@@ -26,7 +26,7 @@ def reach(
     """
     seconds, kubectl = common.seconds, find(common.connection)
     console.progress("reading the kubeconfig")
-    cluster = connect(common.connection, min(seconds, common.request_seconds))
+    cluster = connect(common.connection, min(seconds, common.request_seconds), common.seconds)
     return survey.Reach(
         cluster, kubectl, replace(common.spec(cluster.home), lasting=lasting), progress or console.progress, console.detail
     )

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ExitStatus
+from ..errors import ExitStatus, NetnsError
 from ..render.safe import safe
 from .console import Console
 from .options import Agents
 
 if TYPE_CHECKING:
     from ..client.leftovers import Leftover
+
+DELETED = "deleted"
 
 
 def cleanup(
@@ -42,18 +44,27 @@ def cleanup(
     from ..client.kubeconfig import connect
     from ..render.table import columns
 
-    cluster = connect(common.connection, min(common.seconds, common.request_seconds))
+    cluster = connect(common.connection, min(common.seconds, common.request_seconds), common.seconds)
     namespace = None if everywhere else common.agent_namespace or common.namespace or cluster.home
     found = list(leftovers.find(cluster, namespace))
-    chosen = [one for one in found if one.ended or one.mine or running]
-    for one in chosen if not dry_run else []:
-        leftovers.remove(cluster, one)
-    rows = [[*_facts(one), _done(one in chosen, dry_run)] for one in found]
+    done = {one: _done(one.ended or one.mine or one.stuck or running, dry_run) for one in found}
+    failures: list[NetnsError] = []
+    for one in [one for one, word in done.items() if word == DELETED]:
+        try:
+            leftovers.remove(cluster, one)
+        except NetnsError as error:  # the others can be deleted all the same
+            failures.append(error)
+            done[one] = "not deleted"
+    rows = [[*_facts(one), word] for one, word in done.items()]
     if rows:
         console.answer(columns(["NAMESPACE", "NAME", "NODE", "PHASE", "STARTED BY", "CREATED", "DONE"], rows))
     else:
         console.answer(f"no agent pods in {f'namespace {namespace}' if namespace else 'any namespace'}")
-    return ExitStatus.ANSWERED
+    for failure in failures:
+        console.error(failure)
+    if not failures:
+        return ExitStatus.ANSWERED
+    return ExitStatus.INCOMPLETE if DELETED in done.values() else failures[0].status
 
 
 def _facts(one: Leftover) -> list[object]:
@@ -63,4 +74,4 @@ def _facts(one: Leftover) -> list[object]:
 def _done(chosen: bool, dry_run: bool) -> str:
     if not chosen:
         return "left alone: it may be in use, see --running"
-    return "would be deleted" if dry_run else "deleted"
+    return "would be deleted" if dry_run else DELETED

@@ -16,6 +16,7 @@ def show(
     console: Console,
     words: Annotated[Optional[list[str]], typer.Argument(metavar="POD", help="NAME, pod/NAME or TYPE/NAME.")] = None,
     selector: Annotated[Optional[str], typer.Option("--selector", "-l", metavar="LABELS", help="Pods with these labels.")] = None,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With -l: pods of every namespace.")] = False,
     node: Annotated[Optional[str], typer.Option("--node", metavar="NODE", hidden=True)] = None,
 ) -> ExitStatus:
     """Show pods' network namespaces, interfaces and where each leads.
@@ -46,6 +47,8 @@ def show(
         raise UsageError("--node goes with list", hint)
     if not words and selector is None:
         raise UsageError("name a pod, or -l SELECTOR", "`kubectl netns --help` shows what there is")
+    if everywhere and (words or selector is None):
+        raise UsageError("-A goes with -l", "a pod has a namespace: -n; `list --all-nodes` shows every namespace of the cluster")
     from ..client import survey
     from ..render import table
     from .answering import finish, reach
@@ -56,5 +59,5 @@ def show(
             raise UsageError("-l asks the API server, which --local does not")
         report = survey.local(words or [], common.namespace, shown, common.seconds, console.progress)
     else:
-        report = survey.pods(reach(common, console), words or [], selector, shown)
+        report = survey.pods(reach(common, console), words or [], selector, shown, everywhere)
     return finish(report, common, console, single=len(words or []) == 1 and selector is None, people=table.cards)

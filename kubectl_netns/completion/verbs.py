@@ -19,6 +19,7 @@ VERBS: tuple[Verb, ...] = (
 )
 OPTIONS: tuple[Option, ...] = (
     Option("--selector -l", "LABELS", "Pods with these labels.", "show link"),
+    Option("--all-namespaces -A", "", "With -l: pods of every namespace.", "show"),
     Option("--node", "NODE", "", "show", hidden=True),
     Option("--namespace -n", "NAMESPACE", "Namespace of the pods.", "show list exec find link unlink cleanup", kubectls=True),
     Option("--context", "NAME", "Context of the kubeconfig.", "show list exec find link unlink cleanup", kubectls=True),

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from kubectl_netns.errors import ExitStatus
 from tests import oracle
 from tests.cluster import pods
 from tests.cluster.kube.cluster import NODES, Cluster
@@ -114,6 +115,13 @@ def test_pods_on_two_nodes_in_the_order_of_the_words(workloads: Workloads, run: 
     assert [item["pod"]["name"] for item in answer.json["items"]] == names
     selected = run("-l", "app=netns-test", "-n", NAMESPACE, "-o", "json")
     assert {item["pod"]["name"] for item in selected.json["items"]} >= set(names)
+
+
+def test_a_selector_in_all_namespaces(workloads: Workloads, run: Run) -> None:
+    elsewhere = run("-A", "-l", "app=netns-test", "-o", "json", "-n", "default")
+    listed = pods.get(workloads.environment, "pods", "-A", "-l", "app=netns-test", "--field-selector=status.phase=Running")["items"]
+    assert {item["pod"]["uid"] for item in elsewhere.json["items"]} == {pod["metadata"]["uid"] for pod in listed}
+    assert run("-l", "app=netns-test", "-n", "default").status == ExitStatus.NOT_FOUND
 
 
 @on_both

@@ -45,6 +45,12 @@ ARRANGED = [
     (["exec", "web", "ls"], ["exec", "web", "ls"]),
     (["pod/exec", "--", "ls"], ["show", "pod/exec", "--", "ls"]),
     (["-l", "app=web"], ["show", "-l", "app=web"]),
+    (["-v=6", "web"], ["show", "-v", "web"]),
+    (["--v=6", "list"], ["list", "-v"]),
+    (["web", "-v", "9"], ["show", "web", "-v"]),
+    (["web", "-v9", "-n", "8"], ["show", "web", "-v", "-n", "8"]),
+    (["-v", "web", "6"], ["show", "-v", "web", "6"]),
+    (["exec", "web", "-v=6", "--", "x", "-v=6"], ["exec", "web", "-v", "--", "--", "x", "-v=6"]),
     ([], ["--help"]),
     (["--help"], ["--help"]),
     (["-h"], ["-h"]),
@@ -117,7 +123,7 @@ def test_a_verbs_status_is_the_programs(monkeypatch: pytest.MonkeyPatch, status:
 
 
 @pytest.mark.parametrize(
-    "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"],
+    "words", [["--bogus"], ["-o", "xml", "web"], ["list", "--node"], ["version", "extra"], ["--local", "-l", "a=b"], ["list"], ["-A"], ["web", "-A"], ["web", "-l", "a=b", "-A"],
      ["find"], ["find", "4711"], ["find", "net:[4026532576]"], ["find", "/proc/7/ns/net"], ["find", "a/b"], ["find", "a", "b"],
      ["find", "eth0", "--kind", "pid"], ["find", "eth0", "--kind", "pod"], ["find", "eth0", "--node", "a", "--all-nodes"],
      ["find", "eth0", "--local", "--node", "a"], ["find", "eth0", "--show", "all,of,it"],

@@ -221,6 +221,17 @@ def test_only_one_that_can_be_found_again_is_kept(make: Make, spec: Spec, refuse
     assert KEPT.lifetime == 86400
 
 
+def test_all_that_a_node_does_shares_its_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("kubectl_netns.client.agent_pod.time.monotonic", lambda: clock[0])
+    one = make(Api())
+    whole = one.left()
+    clock[0] += 3.0
+    assert one.left() == whole - 3.0
+    clock[0] += 1000.0
+    assert one.left() == 0.0
+
+
 def test_one_that_gave_no_answer_is_not_kept(make: Make) -> None:
     api = Api([[RUNNING]])
     started(make, api, KEPT).close()

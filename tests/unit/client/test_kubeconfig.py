@@ -7,6 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,14 @@ def test_a_credential_plug_in_that_fails_is_told(tmp_path: Path, capfd: pytest.C
     with pytest.raises(ClusterError, match=r"credentials cannot be had: .*exec"):
         kubeconfig.connect(Connection(kubeconfig=str(tmp_path / "k")), 5)
     assert capfd.readouterr().err == ""
+
+
+def test_a_credential_plug_in_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "k").write_text(json.dumps(config("a", current="a", user={"exec": {**EXEC, "args": ["-c", "exec sleep 5"]}})))
+    begun = time.monotonic()
+    with pytest.raises(ClusterError, match="did not answer within 1 s") as caught:
+        kubeconfig.connect(Connection(kubeconfig=str(tmp_path / "k")), 5, patience=1)
+    assert time.monotonic() - begun < 4 and "--timeout" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(("connection", "namespace", "home"), [

@@ -16,7 +16,7 @@ WAITER = Path(waiter.__file__).read_text()
 
 def pod(phase: str = "Succeeded", **changes: Any) -> dict[str, Any]:
     container = {"name": "netns-agent", "command": [*PYTHON, WAITER, "cafe" * 8, "900", "30"], **changes.pop("container", {})}
-    metadata = {"name": "node-debugger-a-x1y2z", "namespace": "default", "uid": "u", "creationTimestamp": "t", **changes}
+    metadata = {"name": "node-debugger-a-x1y2z", "namespace": "default", "uid": "u", "creationTimestamp": "2999-01-01T00:00:00Z", **changes}
     return {"metadata": metadata, "spec": {"nodeName": "a", "containers": [container]}, "status": {"phase": phase}}
 
 

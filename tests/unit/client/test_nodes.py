@@ -38,6 +38,10 @@ class Actor:
         self.scripts, self.kept, self.starts, self.fails = list(scripts), kept, starts, fails
         self.nonce = secrets.token_hex(4)
         self.did: list[str] = []
+        self.seconds = 10.0
+
+    def left(self) -> float:
+        return self.seconds
 
     def adopt(self) -> bool:
         self.did.append("adopt")
@@ -59,7 +63,7 @@ class Actor:
 def ask(actor: Actor, timeout: float = 10.0, keep: float = 0.0) -> Answer:
     facts = {"metadata": {"name": "a"}, "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://1.6"}}}
     node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), facts, Spec("image", "ns", timeout, keep))
-    vars(node)["_pod"] = actor
+    vars(node)["_pod"], actor.seconds = actor, timeout
     return node.ask(Question(), lambda text: None)
 
 
