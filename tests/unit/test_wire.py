@@ -274,7 +274,7 @@ def test_a_decoder_takes_nothing_for_a_frame_that_is_none(noise: bytes) -> None:
         frames = list(wire.Decoder(wire.Reader(lambda count: b"")).feed(noise))
     except ProtocolError:
         return
-    assert not noise or len(noise) < wire.HEADER.size or noise.startswith(wire.MAGIC) and len(frames) <= len(noise) // wire.HEADER.size
+    assert not noise or len(noise) < wire.HEADER.size or (noise.startswith(wire.MAGIC) and len(frames) <= len(noise) // wire.HEADER.size)
 
 
 def test_a_live_frame_is_small() -> None:
