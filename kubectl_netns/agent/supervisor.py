@@ -62,7 +62,7 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
 
 
 def _close_all_but(*kept: int) -> None:
-    """The agent's ends of the pipes too: input would never end, and a writer would never hear that its reader went."""
+    """The agent's ends of the pipes too: a command whose input never ended would wait for ever, or write to nobody."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..errors import NetnsError, NoCommandError, NoNamespaceError, NotFoundError, RefusedError
+from ..errors import NetnsError, NoCommandError, NoNamespaceError, NotFoundError, RefusedError, UsageError
 from ..execution import Execution
 from ..model import Pod
 from . import rights, survey, targets
@@ -40,6 +40,8 @@ def run_here(word: str, namespace: str | None, execution: Execution, streams: St
     pod = Pod(namespace or "", word.removeprefix("pod/"), None)
     try:
         return LocalNode(timeout).execute(replace(execution, pod=pod), streams, lambda text: None)
+    except UsageError as error:
+        raise UsageError(error.message, "choose with -n NAMESPACE") from error
     except NoNamespaceError as error:
         hint = "`kubectl netns --local list` shows those that it knows"
         raise NotFoundError(f'no runtime on this machine has a sandbox of pod "{pod.name}"', hint) from error
