@@ -103,7 +103,12 @@ def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) 
 
 
 def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: ExitStack) -> None:
-    """Open files of namespaces, and sockets that live in another namespace than their process."""
+    """Open files of namespaces, and sockets that live in another namespace than their process.
+
+    A file's path does not tell whether it is a namespace's, and to ask the file may take for ever, on a file server that is gone.
+    So its mount is asked about first, which only /proc answers.
+    """
+    ordinary = processes.ordinary_mounts(place)
     for home in list(found.values()):
         for pid in home.pids:
             if pid == os.getpid():
@@ -112,7 +117,9 @@ def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: Exit
             for descriptor, target in processes.descriptors(place, pid):
                 if target.startswith("socket:["):
                     sockets.append(descriptor)
-                elif target.startswith(("net:[", "/")):
+                elif target.startswith("net:[") or (
+                    target.startswith("/") and processes.mount_of(place, pid, descriptor) not in ordinary
+                ):
                     way = place.process(pid, "fd", str(descriptor))
                     key = key_at(way)
                     if key and key[0] == device and is_network(way):

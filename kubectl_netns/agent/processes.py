@@ -102,6 +102,26 @@ def mounts(place: Place, pid: int = 1) -> list[Mount]:
     return list(parse_mountinfo(_read(place.process(pid, "mountinfo"), "").split("\n")))
 
 
+def ordinary_mounts(place: Place) -> set[int]:
+    """The IDs of all mounts of all mount namespaces that are not of nsfs; an ID is unique on the machine (proc(5), mountinfo)."""
+    found: set[int] = set()
+    for pid in by_mount_namespace(place):
+        for line in _read(place.process(pid, "mountinfo"), "").split("\n"):
+            fields = line.split(" ")
+            if len(fields) > 4 and fields[0].isdigit() and not NSFS_ROOT.match(fields[3]):
+                found.add(int(fields[0]))
+    return found
+
+
+def mount_of(place: Place, pid: int, descriptor: int) -> int | None:
+    """The ID of the mount through which a file was opened (mnt_id in fdinfo, Linux 3.15); the file itself is not touched."""
+    for line in _read(place.process(pid, "fdinfo", str(descriptor)), "").split("\n"):
+        name, _, value = line.partition(":")
+        if name == "mnt_id" and value.strip().isdigit():
+            return int(value)
+    return None
+
+
 def parse_cgroup(text: str) -> CgroupOwner:
     """Search every line, never anchor: kind, systemd and Docker in Docker put all sorts of things in front.
 

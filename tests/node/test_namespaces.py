@@ -315,3 +315,19 @@ def test_after_a_survey_nothing_is_open(world: World, how: str) -> None:
     after = {name: os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")}
     assert len(after) == len(before)
     assert not any(text.startswith("net:[") for text in after.values())
+
+
+def test_no_file_is_touched_that_cannot_be_a_namespace_s(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server that is gone would keep whoever asks for one of its files, and the answer with him."""
+    world.add("a")
+    (tmp_path / "file").write_text("")
+    program = f"import time; kept = open({str(tmp_path / 'file')!r}), open({world.path('a')!r}, 'rb'); print('ready', flush=True); time.sleep(60)"
+    process = world.start(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    asked: list[str] = []
+    key_at = holders.key_at
+    monkeypatch.setattr(holders, "key_at", lambda path: [asked.append(path), key_at(path)][1])
+    (one,) = found(world.inode("a"))
+    assert "descriptor" in one.namespace.held_by
+    descriptors = {os.readlink(path) for path in asked if path.startswith(f"/proc/{process.pid}/fd/")}
+    assert descriptors == {world.path("a")}
