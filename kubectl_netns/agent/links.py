@@ -218,6 +218,7 @@ def link_address(value: bytes | None, link_type: str) -> str | None:
     return value.hex(":")
 
 
+@lru_cache(maxsize=4096)
 def text(value: bytes | None) -> str | None:
     """A C string from the kernel. Bytes that are not UTF-8 survive as surrogates (\\udcNN), as in file names."""
     return None if value is None else value.rstrip(b"\0").decode("utf-8", "surrogateescape")
@@ -230,6 +231,7 @@ def _address_flags(family: int, flags: int) -> tuple[str, ...]:
     return tuple("secondary" if word == "temporary" and family == socket.AF_INET else word for word in words)
 
 
+@lru_cache(maxsize=4096)
 def ip(value: bytes) -> str:
     """Raises ValueError for what is neither 4 nor 16 bytes long."""
     return socket.inet_ntop(socket.AF_INET if len(value) == 4 else socket.AF_INET6, value)
