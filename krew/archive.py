@@ -32,7 +32,7 @@ LEFT_OUT = {
 }  # fmt: skip
 # of kubernetes only what client/kubeconfig.py imports: the rest is 40 MB
 KUBERNETES = ("__init__.py", "config/", "client/__init__.py", "client/configuration.py", "client/exceptions.py", "client/rest.py")
-KINDS = (".py", ".pem", ".json")
+KINDS = (".py", ".pem", ".json", ".1")
 LICENCES = ("licen", "copying", "notice", "author")
 
 

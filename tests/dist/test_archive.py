@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_written_does_no_harm(installed: Installed, path
 
 
 def test_without_krew_as_the_readme_says(built: Dist, path: Path, tmp_path: Path) -> None:
-    section = (ROOT / "README.md").read_text().partition("### Without a network")[2].partition("\n## ")[0]
+    section = (ROOT / "README.md").read_text().partition("### Without a network")[2].partition("\n##")[0]
     script = "\n".join(line for line in section.splitlines() if line.startswith("    ") and "export" not in line)
     (tmp_path / "home").mkdir()
     environment = {"HOME": str(tmp_path / "home"), "PATH": f"{tmp_path}/home/.local/bin:{path}:/usr/bin:/bin"}

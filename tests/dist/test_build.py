@@ -50,7 +50,9 @@ def test_the_licence_and_our_files_are_in_wheel_and_archive(built: Dist, sources
     own = {name for name in sources if name.startswith("kubectl_netns/")}
     licence = (ROOT / "LICENSE").read_bytes()
     with zipfile.ZipFile(built.wheel) as wheel:
-        assert own == {name for name in wheel.namelist() if ".dist-info/" not in name}
+        names = [name for name in wheel.namelist() if ".dist-info/" not in name]
+        assert own == {name for name in names if ".data/" not in name}
+        assert [name.partition(".data/data/")[2] for name in names if ".data/" in name] == ["share/man/man1/kubectl-netns.1"]
         assert [wheel.read(name) for name in wheel.namelist() if name.endswith("/licenses/LICENSE")] == [licence]
     with tarfile.open(built.archive) as tar:
         names = set(tar.getnames())
