@@ -52,7 +52,7 @@ def wanted(name: str) -> bool:
     if top.endswith(".dist-info"):
         # tabulate asks for its own version there; the licences must come along
         return not _left_out(top.partition("-")[0]) and (rest == "METADATA" or _is_licence(rest))
-    if _left_out(top.removesuffix(".py")) or "tests" in rest.split("/")[:-1]:
+    if top.endswith(".data") or _left_out(top.removesuffix(".py")) or "tests" in rest.split("/")[:-1]:
         return False
     if top == "kubernetes" and not rest.startswith(KUBERNETES):
         return False
