@@ -27,10 +27,11 @@ def measure() -> Iterator[Ratio]:
                 LIMIT,
             )
         names = list(workloads.names.values())
+        slower = max(names, key=lambda name: min(_ours(environment, name) for _ in range(2)))
         yield paired(
-            "pods on two nodes in one command / a pod on one",
+            f"pods on two nodes in one command / one pod, {slower} on the slower node",
             lambda: _ours(environment, *names),
-            lambda: _ours(environment, names[0]),
+            lambda: _ours(environment, slower),
             TWO_NODES,
         )
         yield paired("`kubectl netns --help` / 1 s", lambda: seconds(lambda: netns("--help")), lambda: 1.0, HELP)
