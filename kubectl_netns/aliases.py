@@ -7,7 +7,6 @@ what it should not, ends in two underscores and a digest of both. So no two pods
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -100,6 +99,8 @@ def default_name(namespace: str, pod: str) -> str:
     plain = "_".join(parts)
     if parts == [namespace, pod] and len(plain) <= LONGEST:
         return plain
+    import hashlib  # not for an agent that links nothing (see wire.py)
+
     digest = hashlib.sha256(json.dumps([namespace, pod]).encode()).hexdigest()[:DIGEST]
     return f"{plain[: LONGEST - 2 - DIGEST]}__{digest}"
 

@@ -86,12 +86,13 @@ class _Surveyor:
             routed = [key for key in visits if peers.unbridged(joined[key])]
             through = visitor.host_routes(host) if routed else {}
             joined |= {key: peers.routed(joined[key], through) for key in routed}
-        visits[host.key] = host
+        # with their peers; what was read first is let go
+        visits = {visit.key: replace(visit, interfaces=joined[visit.key]) for visit in (*visits.values(), host)}
         described = [
             item
             for key, visit in sorted(visits.items(), key=lambda pair: _order(host.key, found, pair[0]))
             if key in found
-            for item in self._describe(found[key], visit, joined[key], host.key)
+            for item in self._describe(found[key], visit, host.key)
         ]
         if not self._everything:
             return _best(described)
@@ -126,15 +127,15 @@ class _Surveyor:
                 self._warnings.append(Warning("namespace-unreadable", message))
         return visits
 
-    def _describe(self, one: Found, visit: Visit, interfaces: tuple[Interface, ...], host: Key) -> list[NetworkNamespace]:
+    def _describe(self, one: Found, visit: Visit, host: Key) -> list[NetworkNamespace]:
         """The namespace's item; of the host's, when pods are asked for, an item for each of them that shares it."""
         if one.key == host:
-            plain = self._item(one, visit, interfaces, host, None)
+            plain = self._item(one, visit, host, None)
             return [plain] if self._everything else [
                 self._shared(plain, one, holder) for holder in one.holders
             ]  # fmt: skip
         holder = max(one.holders, key=lambda holder: ownership.rank(holder.sandbox), default=None)
-        return [self._item(one, visit, interfaces, host, holder)]
+        return [self._item(one, visit, host, holder)]
 
     def _shared(self, host: NetworkNamespace, one: Found, holder: Holder) -> NetworkNamespace:
         """The host's item as that of a pod which is on the node's network."""
@@ -146,9 +147,7 @@ class _Surveyor:
         strangers = [] if holder.pod and holder.pod.host_network else ownership.strangers(holder, one.holders)
         return [*ownership.others(holder, self._told), *strangers]
 
-    def _item(
-        self, one: Found, visit: Visit, interfaces: tuple[Interface, ...], host: Key, holder: Holder | None
-    ) -> NetworkNamespace:
+    def _item(self, one: Found, visit: Visit, host: Key, holder: Holder | None) -> NetworkNamespace:
         sandbox, pod = None, None
         if holder:
             sandbox, pod = holder.sandbox, holder.pod
@@ -165,8 +164,8 @@ class _Surveyor:
             pod=pod,
             sandbox=sandbox,
             verdict=verdict,
-            interfaces=interfaces,
-            warnings=(*one.warnings, *unconfirmed(interfaces), *self._notes(one, holder)),
+            interfaces=visit.interfaces,
+            warnings=(*one.warnings, *unconfirmed(visit.interfaces), *self._notes(one, holder)),
             container=holder.container if holder else None,
             process=Process(one.pids[0], command or "?") if one.pids else None,
             platform=platform(),

@@ -115,8 +115,7 @@ def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str],
         # in another namespace only its index is known
         parent = names.get(link_index) if link_nsid is None else None
         parent = parent or f"if{link_index}"
-    return fact(
-        Interface,
+    return Interface(
         index=link.index,
         name=link.name,
         kind=kind,

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from ..model import Interface, Peer
 from .enter import Key
-from .fact import fact
 from .links import PAIRED
 from .visit import Visit
 
@@ -115,5 +114,5 @@ def _covers(destination: str, interface: Interface) -> bool:
 
 
 def _with_peer(interface: Interface, peer: Peer) -> Interface:
-    """What dataclasses.replace does, ten times as fast: a node has thousands of these."""
-    return fact(Interface, **{**vars(interface), "peer": peer})
+    """What dataclasses.replace does, four times as fast: a node has thousands of these."""
+    return Interface(**{**vars(interface), "peer": peer})
