@@ -16,7 +16,7 @@ SECONDS = 60.0  # what the agent of a killed client may take
 OURS = ("The agent's first words", "The agent pod's main process")
 LOOK = """
 import os, sys
-for pid in filter(str.isdigit, os.listdir("/proc")):
+for pid in set(filter(str.isdigit, os.listdir("/proc"))) - {str(os.getpid())}:
     try:
         command, namespace = open(f"/proc/{pid}/cmdline").read(), os.stat(f"/proc/{pid}/ns/net").st_ino
         cgroup = open(f"/proc/{pid}/cgroup").read()
