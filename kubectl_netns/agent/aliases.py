@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from ..aliases import Alias, Link, Linked, Linking, Undone, default_name, fault
 from ..model import NetworkNamespace, Pod
 from ..questions import Question
-from . import discover, marks, ownership
+from . import discover, marks
 from .enter import is_network, key_at
 from .marks import Mark
 from .names import FOLDERS
@@ -62,17 +62,13 @@ def _link(place: Place, request: Linking, runtimes: list[Runtime] | None) -> Lin
 
 
 def _only(found: list[NetworkNamespace]) -> NetworkNamespace:
-    """The item that counts. Without a cluster pods are found by their names, and so are former pods of the name, whose sandboxes
-    are not ready. Where two namespaces have such a pod, neither is meant for sure.
-    """
+    """The item that counts. Where two namespaces have such a pod, neither is meant for sure."""
     if not found:
         raise NotDone("none", "it has no sandbox now")
-    ranked = sorted(found, key=lambda item: ownership.rank(item.sandbox or discover.NO_SANDBOX), reverse=True)
-    ready = [item for item in ranked if item.sandbox and item.sandbox.state == "ready"] or ranked
-    names = sorted({f"{item.pod.namespace}/{item.pod.name}" for item in ready if item.pod})
+    meant, names = discover.those_meant(found)
     if len(names) > 1:
         raise NotDone("ambiguous", f"several pods are called so: {', '.join(names)}")
-    return ready[0]
+    return meant[0]
 
 
 def _make(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -> Link:
@@ -90,7 +86,7 @@ def _make(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -
         if not stale and old.owner != mark.owner:
             raise NotDone("taken", f"{FOLDER}/{mark.name} is a link to the namespace of pod {old.namespace}/{old.pod}")
         outcome, reason = "replaced", f"it led to {old.target}, a former sandbox of pod {old.namespace}/{old.pod}"
-        os.unlink(path)
+        _remove(place, old)
     try:
         marks.make(path, mark)
     except FileExistsError:

@@ -229,13 +229,8 @@ def _in_process(known: Known, key: Key, pid: int, match: Match) -> Hit:
     """A process in the host's namespace may be of a pod that shares it."""
     if key != known.host or not (uid := processes.cgroup_owner(known.place, pid).pod_uid):
         return Hit(match, key)
-    own = (holder for holder in known.found[key].holders if holder.pod and _bare(holder.pod.uid) == _bare(uid))
+    own = (holder for holder in known.found[key].holders if holder.pod and processes.bare(holder.pod.uid) == processes.bare(uid))
     return Hit(match, key, holder=next(own, None))
-
-
-def _bare(uid: str | None) -> str:
-    """A static pod's UID is a hash without dashes, which a cgroup is read with."""
-    return (uid or "").replace("-", "")
 
 
 def _paths(item: NetworkNamespace) -> set[str]:

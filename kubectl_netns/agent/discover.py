@@ -226,6 +226,16 @@ def _best(items: list[NetworkNamespace]) -> list[NetworkNamespace]:
     return list(best.values())
 
 
+def those_meant(found: Iterable[NetworkNamespace]) -> tuple[list[NetworkNamespace], list[str]]:
+    """Of items that were found by a pod's name, those that count, the best first, and the pods' full names.
+
+    Without a cluster no UID is known, and a runtime remembers former pods of the name too: their sandboxes are not ready.
+    """
+    ranked = sorted(found, key=lambda item: ownership.rank(item.sandbox or NO_SANDBOX), reverse=True)
+    meant = [item for item in ranked if item.sandbox and item.sandbox.state == "ready"] or ranked
+    return meant, sorted({f"{item.pod.namespace}/{item.pod.name}" for item in meant if item.pod})
+
+
 def _numbered(nsid: int) -> NetworkNamespace:
     reason = "only its number is known: something holds it that cannot be seen from here, and a link of the node leads into it"
     namespace = Namespace(None, None, None, nsid, ("nsid",))

@@ -16,7 +16,7 @@ from ..execution import Execution
 from ..model import NetworkNamespace
 from ..questions import Question
 from . import scenery
-from .discover import survey
+from .discover import survey, those_meant
 from .enter import Key, key_of, opened
 from .place import Place
 
@@ -78,10 +78,10 @@ def prepare(place: Place, execution: Execution) -> Job:
     for _ in range(2):
         namespaces = survey(place, Question((execution.pod,), execution.runtime)).namespaces
         found = [item for item in namespaces if item.pod and execution.pod.matches(item.pod)]
-        names = sorted({f"{item.pod.namespace}/{item.pod.name}" for item in found if item.pod})
+        meant, names = those_meant(found)
         if len(names) > 1:
             raise Refusal("ambiguous", f'several pods are called "{execution.pod.name}": {", ".join(names)}')
-        for item in found:
+        for item in meant:
             with suppress(FileNotFoundError):
                 return _job(place, execution, item)
     raise Refusal("no-namespace", "the pod has no sandbox here now")
@@ -94,4 +94,5 @@ def _job(place: Place, execution: Execution, item: NetworkNamespace) -> Job:
         key = key_of(descriptor)
         if key != (namespace.device, namespace.inode):
             raise FileNotFoundError(namespace.path)
-        return Job(execution, os.dup(descriptor), key, scenery.sources(place, item))
+        files = scenery.sources(place, item)  # first: were it to fail, nobody would close a copy of the descriptor
+        return Job(execution, os.dup(descriptor), key, files)

@@ -102,8 +102,8 @@ def inferred(place: Place, one: Found, told: Iterable[Holder] = ()) -> tuple[San
     owner = processes.cgroup_owner(place, one.pids[0]) if one.pids else None
     if owner is None or owner.container_id is None:
         return None, None
-    dead = [holder for holder in told if holder.pod and holder.pod.uid == owner.pod_uid and holder.sandbox.state == "notready"]
-    if dead:
+    same = [holder for holder in told if holder.pod and processes.bare(holder.pod.uid) == processes.bare(owner.pod_uid)]
+    if dead := [holder for holder in same if holder.sandbox.state == "notready"]:
         last = max(dead, key=lambda holder: rank(holder.sandbox))
         return last.sandbox, last.pod
     sandbox = Sandbox(owner.container_id, None, "unknown", one.pids[0], None, None, "cgroup")

@@ -97,6 +97,11 @@ def cgroup_owner(place: Place, pid: int) -> CgroupOwner:
     return parse_cgroup(_read(place.process(pid, "cgroup"), ""))
 
 
+def bare(uid: str | None) -> str:
+    """A pod's UID for comparing: a static pod's is a hash without dashes, which a cgroup is read with."""
+    return (uid or "").replace("-", "")
+
+
 def mounts(place: Place, pid: int = 1) -> list[Mount]:
     """The network namespaces that are bind mounted in the mount namespace of `pid`."""
     return list(parse_mountinfo(_read(place.process(pid, "mountinfo"), "").split("\n")))

@@ -42,17 +42,12 @@ def sources(place: Place, item: NetworkNamespace) -> dict[str, list[int]]:
     assert namespace.device is not None and namespace.inode is not None
     here = processes.by_namespace(place).get((namespace.device, namespace.inode), [])
     owners = {pid: processes.cgroup_owner(place, pid) for pid in here}
-    own = [pid for pid in here if pod and pod.uid and _bare(owners[pid].pod_uid) == _bare(pod.uid)]
+    own = [pid for pid in here if pod and pod.uid and processes.bare(owners[pid].pod_uid) == processes.bare(pod.uid)]
     if sandbox and sandbox.pid in here and sandbox.pid not in own:
         own.append(sandbox.pid)  # told by the runtime, whatever its cgroup is called
     pause = [pid for pid in own if sandbox and (pid == sandbox.pid or owners[pid].container_id == sandbox.id)]
     others = [pid for pid in own if pid not in pause]
     return {RESOLVER: pause + others, HOSTS: others}
-
-
-def _bare(uid: str | None) -> str:
-    """A static pod's is a hash without dashes."""
-    return (uid or "").replace("-", "")
 
 
 def read(place: Place, key: Key, wanted: dict[str, list[int]]) -> Files:
@@ -71,7 +66,9 @@ def read(place: Place, key: Key, wanted: dict[str, list[int]]) -> Files:
                 try:
                     if key_at(place.process(pid, "ns", "net")) == key:
                         _chroot(root)
-                        content = _content(path)
+                        held = _held(path)
+                        _chroot(home)
+                        content = None if held is None else _content(held)
                         if content is not None:
                             found[path] = content
                 finally:
@@ -89,15 +86,25 @@ def _chroot(descriptor: int) -> None:
     os.chroot(".")
 
 
-def _content(path: str) -> bytes | None:
-    """A pod's file is anybody's work: no device, no pipe, nothing large."""
+def _held(path: str) -> int | None:
+    """A file that is held, but not opened: to open a device is to use it already (a watchdog, a tape), and a pod can make any."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        return os.open(path, os.O_PATH)
     except OSError:
         return None
+
+
+def _content(held: int) -> bytes | None:
+    """A pod's file is anybody's work: no device, no pipe, nothing large. Closes what is held; needs our own /proc around us."""
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if not stat.S_ISREG(os.fstat(held).st_mode):
             return None
+        descriptor = os.open(f"/proc/self/fd/{held}", os.O_RDONLY)
+    except OSError:
+        return None
+    finally:
+        os.close(held)
+    try:
         content = os.read(descriptor, LARGEST + 1)
         return content if len(content) <= LARGEST else None
     except OSError:
@@ -143,7 +150,8 @@ def _lay(files: Files) -> list[str]:
 
 
 def _switch(files: Files) -> Files:
-    content = _content(SWITCH) if RESOLVER in files else None
+    held = _held(SWITCH) if RESOLVER in files else None
+    content = None if held is None else _content(held)
     if content is None or SWITCH_HOSTS.search(content) is None:
         return {}
     return {SWITCH: SWITCH_HOSTS.sub(b"hosts: files dns", content)}

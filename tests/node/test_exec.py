@@ -253,6 +253,38 @@ def test_files_are_read_in_the_pods_own_root(inside: Inside, tmp_path: Path) -> 
     assert machine() == before
 
 
+def test_a_pods_device_is_not_even_opened(inside: Inside, tmp_path: Path) -> None:
+    """A pod can make any device, and to open one is to use it. Here a pipe stands for it: who waits to write learns of a reader."""
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "proc").mkdir()
+    os.mkfifo(root / "etc/resolv.conf")
+    pod = inside.world.start(
+        "nsenter", f"--net={inside.world.path('a')}", sys.executable, "-c",
+        f"import os, signal; os.chroot({str(root)!r}); os.chdir('/'); signal.pause()",
+    )  # fmt: skip
+    soon(lambda: os.readlink(f"/proc/{pod.pid}/root") == str(root))
+    inside.files = {"/etc/resolv.conf": [pod.pid]}
+    opened: list[int] = []
+
+    def wait() -> None:  # returns as soon as anybody has opened the other end
+        opened.append(os.open(root / "etc/resolv.conf", os.O_WRONLY))
+
+    waiter = threading.Thread(target=wait, daemon=True)
+    waiter.start()
+    try:
+        assert inside("true") == 0
+        assert "no process of the pod has one" in inside.told[0]
+        assert not opened
+    finally:
+        os.close(os.open(root / "etc/resolv.conf", os.O_RDONLY | os.O_NONBLOCK))
+        waiter.join(5)
+        pod.kill()
+        pod.wait()
+        for descriptor in opened:
+            os.close(descriptor)
+
+
 def test_no_resolver_is_told(inside: Inside) -> None:
     assert inside("true") == 0
     assert inside.told == ["warning: /etc/resolv.conf is not the pod's: no process of the pod has one"]

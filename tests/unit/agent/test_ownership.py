@@ -349,6 +349,15 @@ def test_what_a_cgroup_tells(
     assert sandbox is None or (sandbox.source, sandbox.state, sandbox.runtime, sandbox.pid) == ("cgroup", "unknown", None, 41)
 
 
+def test_a_static_pod_whose_pause_process_died(node: Node) -> None:
+    """A runtime has its UID as a hash without dashes, and so has the cgroup that the kubelet makes."""
+    uid = UID.replace("-", "")
+    (node.base / "proc/41/cgroup").write_text(f"0::/kubepods/pod{uid}/{'ab' * 32}\n")
+    dead = holder(state="notready", pod=Pod("kube-system", "etcd", uid))
+    assert inferred(node.place, Found(node.key("a"), "", "", [41]), [dead]) == (dead.sandbox, dead.pod)
+    assert inferred(node.place, Found(node.key("a"), "", "", [41]), [holder(state="notready", pod=Pod("a", "b", None))])[1] == Pod("", "", UID)
+
+
 def test_names_live_linked_and_stale(node: Node) -> None:
     """The device of the recorded namespaces is that of the tree, so a stale name is one on another device, or on none."""
     folder = node.base / "root/run/netns"

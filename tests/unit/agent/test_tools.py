@@ -62,7 +62,8 @@ def test_whose_tools() -> None:
     (b" hosts: mymachines dns", b"hosts: files dns"),
 ])  # fmt: skip
 def test_the_c_library_asks_the_pods_resolver(monkeypatch: pytest.MonkeyPatch, before: bytes, after: bytes) -> None:
-    monkeypatch.setattr(scenery, "_content", lambda path: before)
+    monkeypatch.setattr(scenery, "_held", lambda path: 0)
+    monkeypatch.setattr(scenery, "_content", lambda held: before)
     assert scenery._switch({scenery.RESOLVER: b""}) == {scenery.SWITCH: after}
     assert scenery._switch({}) == {}
 
