@@ -138,7 +138,7 @@ def run(words: Sequence[str], console: Console) -> int:
         return ExitStatus.ANSWERED
     except Exception as error:
         if hasattr(error, "format_message"):  # Typer's usage errors, whichever click it carries
-            console.error(UsageError(error.format_message(), "see `kubectl netns --help`"))
+            console.error(UsageError(error.format_message(), f"see `kubectl netns {arrange(words, group)[0]} --help`"))
             return ExitStatus.USAGE
         if "KUBECTL_NETNS_TRACEBACK" in os.environ:
             raise

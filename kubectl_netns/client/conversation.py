@@ -19,6 +19,7 @@ from typing import IO, TypeVar
 from .. import wire
 from ..errors import NetnsError, NoCommandError, NodeError, NoNamespaceError, NotExecutableError, ProtocolError, UsageError
 from ..questions import Reply, Request
+from . import children
 
 PING = 5.0
 COMMAND_ERRORS: dict[str, type[NetnsError]] = {
@@ -129,10 +130,7 @@ class Child:
     """A child process with non-blocking pipes. It is ended, and waited for, in any case."""
 
     def __init__(self, command: list[str], stderr: IO[bytes], deadline: float) -> None:
-        # a session of its own: a Ctrl-C on the terminal is ours to handle, in order
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
-        )
+        self._process = children.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
         assert self._process.stdin and self._process.stdout
         self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._stdin, False)

@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass
 
 from ..errors import KubectlError
+from . import children
 
 OLD = "kubectl 1.30 or newer is needed, for `kubectl debug --profile=sysadmin`"
 
@@ -59,8 +60,7 @@ class Kubectl:
         return [self.path, *self.connection.flags(), *words]
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        """kubectl in a session of its own, so that a Ctrl-C on the terminal reaches only us."""
-        return subprocess.Popen(
+        return children.start(
             self.command(*words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -68,7 +68,6 @@ class Kubectl:
             text=True,
             errors="replace",
             env={**os.environ, "LC_ALL": "C", "KUBECTL_DEBUG_CUSTOM_PROFILE": "true"},
-            start_new_session=True,
         )
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ..errors import NetnsError, NotFoundError
+from ..errors import NetnsError, NotFoundError, UsageError
 from ..model import NetworkNamespace, Pod, Warning
 from ..questions import Answer, Question, Reply, Request
 from . import rights, targets
@@ -139,6 +139,8 @@ def ask(
 ) -> tuple[dict[str, Reply], list[NetnsError]]:
     """Every node at once. Whatever ends this, also an interrupt, no agent is left behind. `known` spares looking nodes up."""
     def usable(name: str) -> Node:
+        if not name:
+            raise UsageError("--node wants a node's name", "see `kubectl get nodes`")
         facts = (known or {}).get(name) or reach.cluster.node(name)
         refuse_unusable(reach.cluster, facts)
         return ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec)

@@ -28,7 +28,7 @@ class Console:
     _shown: bool = False
 
     def answer(self, text: str) -> None:
-        """Raises BrokenPipeError where the reader has gone (`| head`), which `cli` takes for success; else NetnsError."""
+        """Raises NetnsError where it cannot be written; that its reader has gone (`| head`) is no failure."""
         self.clear()
         if not text:
             return
@@ -36,10 +36,10 @@ class Console:
             raise NetnsError("the answer cannot be written: stdout is closed")
         try:
             print(text, file=self.out, flush=True)
-        except BrokenPipeError:
-            raise
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())  # what Python still flushes at its end would fail again
+            if isinstance(error, BrokenPipeError):
+                return
             raise NetnsError(f"the answer cannot be written: {error.strerror}") from error
 
     def progress(self, text: str) -> None:

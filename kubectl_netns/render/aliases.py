@@ -23,8 +23,8 @@ def _sentence(one: Link) -> str:
 
 
 def listing(links: Sequence[Link], wide: bool) -> str:
-    """A row each, with its node where there are several; wide: everything that is known of it, and why it is stale."""
-    nodes = wide or len({one.node for one in links}) > 1
+    """A row each, with its node, which `unlink` wants to know; wide: everything that is known of it, and why it is stale."""
+    nodes = wide or any(one.node for one in links)
     headers = [*(["NODE"] if nodes else []), "NAME", "POD", "STATE", "TARGET"]
     if wide:
         headers += ["INODE", "POD UID", "CREATED", "STARTED BY", "OUTCOME", "REASON"]

@@ -18,15 +18,21 @@ GROUPS = {0: "default"}
 def addresses(items: Iterable[NetworkNamespace]) -> str:
     """`ip addr` in each namespace; several are set apart by a comment line that names them, as is what else was asked for."""
     items = list(items)
+    nodes = len({item.node for item in items}) > 1
     blocks = []
     for item in items:
-        title = [f"# {safe(owner(item))} net:[{item.namespace.inode}]"] if len(items) > 1 else []
+        title = [_title(item, nodes)] if len(items) > 1 else []
         up = {one.index: "UP" in one.flags for one in item.interfaces}
         lines = [line for one in item.interfaces for line in interface(one, up)]
         for command, more in sections(item):
             lines += ["", f"# {command}", *more]
         blocks.append("\n".join(_harmless(line) for line in title + lines))
     return "\n\n".join(blocks)
+
+
+def _title(item: NetworkNamespace, nodes: bool) -> str:
+    known = f"net:[{item.namespace.inode}]" if item.namespace.inode is not None else item.namespace.path or "not to be read"
+    return " ".join(["#", *([item.node] if nodes and item.node else []), owner(item), known])
 
 
 def _harmless(line: str) -> str:

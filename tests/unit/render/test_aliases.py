@@ -34,7 +34,7 @@ def test_what_was_done(link: Link, said: str) -> None:
 
 def test_the_table() -> None:
     assert listing([LINK], wide=False).splitlines() == [
-        "NAME      POD       STATE  TARGET", "shop_web  shop/web  live   /run/netns/cni-1",
+        "NODE    NAME      POD       STATE  TARGET", "node-b  shop_web  shop/web  live   /run/netns/cni-1",
     ]  # fmt: skip
     assert [line.split()[0] for line in listing([LINK, GONE], wide=False).splitlines()] == ["NODE", "node-b", "node-a"]
     assert sentences([LINK, GONE], wide=True) == listing([LINK, GONE], wide=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -31,7 +32,10 @@ def test_a_pod() -> None:
 
 def test_several_are_set_apart() -> None:
     text = ip.addresses([CONTAINERD, DOCKER])
-    assert text == f"# shop/web-6d5f net:[4026532576]\n{EXPECTED}\n\n# shop/web-6d5f net:[4026532576]\n{EXPECTED}"
+    one, other = (f"# {item.node} shop/web-6d5f net:[4026532576]\n{EXPECTED}" for item in (CONTAINERD, DOCKER))
+    assert text == f"{one}\n\n{other}"
+    unnumbered = dataclasses.replace(DOCKER, namespace=dataclasses.replace(DOCKER.namespace, inode=None, path=None))
+    assert "# shop/web-6d5f not to be read\n" in ip.addresses([unnumbered, unnumbered])
 
 
 @pytest.mark.parametrize(("address", "line"), [
