@@ -32,7 +32,7 @@ def addresses(items: Iterable[NetworkNamespace]) -> str:
 
 def _title(item: NetworkNamespace, nodes: bool) -> str:
     known = f"net:[{item.namespace.inode}]" if item.namespace.inode is not None else item.namespace.path or "not to be read"
-    return " ".join(["#", *([item.node] if nodes and item.node else []), owner(item), known])
+    return " ".join(safe(word) for word in ("#", item.node if nodes else None, owner(item), known) if word)
 
 
 def _harmless(line: str) -> str:
