@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from kubectl_netns.agent import entrance
@@ -65,3 +69,35 @@ def test_one_that_ends_meanwhile_is_looked_up_once_more(monkeypatch: pytest.Monk
     with pytest.raises(entrance.Refusal, match="no sandbox here now") as refused:
         entrance.prepare(HERE, NAME)
     assert refused.value.code == "no-namespace" and len(looks) == 2
+
+
+def test_a_file_that_has_become_another_namespace_s_is_not_entered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The path may be a newer pod's by now: what was opened counts, and it is closed where it is refused."""
+    file = tmp_path / "ns"
+    file.touch()
+    status = file.stat()
+    monkeypatch.setattr(entrance.scenery, "sources", lambda place, one: {})
+    right = replace(item(1, "shop", "ready", "a"), namespace=Namespace(status.st_ino, status.st_dev, str(file), None, (), ()))
+    before = len(os.listdir("/proc/self/fd"))
+    job = entrance._job(HERE, NAME, right)
+    assert job.key == (status.st_dev, status.st_ino) == entrance.key_of(job.namespace)
+    os.close(job.namespace)
+    for inode, device in (status.st_ino + 1, status.st_dev), (status.st_ino, status.st_dev + 1):
+        with pytest.raises(FileNotFoundError):
+            entrance._job(HERE, NAME, replace(right, namespace=replace(right.namespace, inode=inode, device=device)))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_files_that_cannot_be_looked_for_leave_nothing_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise FileNotFoundError
+
+    file = tmp_path / "ns"
+    file.touch()
+    status = file.stat()
+    monkeypatch.setattr(entrance.scenery, "sources", fail)
+    one = replace(item(1, "shop", "ready", "a"), namespace=Namespace(status.st_ino, status.st_dev, str(file), None, (), ()))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(FileNotFoundError):
+        entrance._job(HERE, NAME, one)
+    assert len(os.listdir("/proc/self/fd")) == before
