@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Optional
 
@@ -12,7 +11,7 @@ import typer
 
 from ..errors import UsageError
 from .console import Console
-from .options import CLUSTER, Agents
+from .options import Anywhere
 
 SEPARATOR = "--"
 HINT = "kubectl netns exec [-i] [-t] POD -- COMMAND [ARGUMENT…]"
@@ -25,15 +24,8 @@ class Tools(str, Enum):
     image = "image"
 
 
-@dataclass(frozen=True)
-class Inside(Agents):
-    local: Annotated[
-        bool, typer.Option("--local", help="The pod is on this machine; no cluster is asked.", rich_help_panel=CLUSTER)
-    ] = False
-
-
 def exec_(
-    common: Inside,
+    common: Anywhere,
     console: Console,
     words: Annotated[Optional[list[str]], typer.Argument(metavar="POD -- COMMAND", help="The pod, and what to run.")] = None,
     stdin: Annotated[bool, typer.Option("--stdin", "-i", help="Pass stdin to the command.")] = False,

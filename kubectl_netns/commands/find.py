@@ -50,16 +50,12 @@ def find(
 
     clues = readings.clues(what, kind.value if kind else None)
     asked = search.Search(what, clues, common.namespace, common.shown)
+    names = common.named(node, all_nodes)
     if common.local:
-        if node or all_nodes:
-            raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
         return finish(search.local(asked, common.seconds, console.progress), common, console, single=True, people=_people)
-    if node and all_nodes:
-        raise UsageError("--node and --all-nodes exclude each other")
-    if not node and not all_nodes:
+    if names is None and not all_nodes:
         _refuse_numbers(what, clues)
-    names = [name.removeprefix("node/") for name in dict.fromkeys(node or ())]
-    report = search.cluster(reach(common, console), asked, names, all_nodes)
+    report = search.cluster(reach(common, console), asked, names or [], all_nodes)
     return finish(report, common, console, single=True, people=_people)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ExitStatus, NetnsError, RefusedError, UsageError
 from .console import Console
-from .linking import Format, Nodes, Options, finish, named, nodes_option
+from .linking import Format, Nodes, Options, finish, nodes_option
 
 
 def link(
@@ -41,7 +41,7 @@ def link(
     from ..render import aliases as render
     from .answering import reach
 
-    nodes = named(node, all_nodes, common.local)
+    nodes = common.named(node, all_nodes)
     if listed:
         if words or selector is not None or name is not None:
             raise UsageError("--list shows all links of a node: it takes no pod and no name")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ..errors import ExitStatus, UsageError
+from ..errors import ExitStatus
 from .console import Console
 from .options import OUTPUT, Anywhere
 
@@ -39,15 +39,6 @@ def nodes_option(text: str) -> Any:
 
 
 Nodes = Optional[list[str]]
-
-
-def named(node: Nodes, all_nodes: bool, local: bool) -> list[str] | None:
-    """The nodes of --node; None where there are none. Raises UsageError for what goes not together."""
-    if local and (node or all_nodes):
-        raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
-    if node and all_nodes:
-        raise UsageError("--node and --all-nodes exclude each other")
-    return [name.removeprefix("node/") for name in dict.fromkeys(node)] if node else None
 
 
 def finish(

@@ -42,12 +42,10 @@ def list_(
     from .answering import finish, reach
 
     shown = common.shown
+    hint = "`kubectl netns --node NODE list`, or list --all-nodes; `kubectl get nodes` shows their names"
+    names = common.named(node, all_nodes, hint)
     if common.local:
-        if node or all_nodes:
-            raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
         return finish(survey.local(None, None, shown, common.seconds, console.progress), common, console, single=False)
-    if bool(node) == all_nodes:
-        hint = "`kubectl netns --node NODE list`, or list --all-nodes; `kubectl get nodes` shows their names"
-        raise UsageError("which node?" if not node else "--node and --all-nodes exclude each other", hint)
-    names = None if all_nodes else [name.removeprefix("node/") for name in dict.fromkeys(node or ())]
+    if names is None and not all_nodes:
+        raise UsageError("which node?", hint)
     return finish(survey.nodes(reach(common, console), names, shown), common, console, single=False)

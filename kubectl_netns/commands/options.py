@@ -140,6 +140,15 @@ class Anywhere(Agents):
     ] = False
 
 
+    def named(self, node: Optional[list[str]], all_nodes: bool, hint: str | None = None) -> list[str] | None:
+        """The nodes of --node; None where there are none. Raises UsageError for what goes not together."""
+        if self.local and (node or all_nodes):
+            raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
+        if node and all_nodes:
+            raise UsageError("--node and --all-nodes exclude each other", hint)
+        return [name.removeprefix("node/") for name in dict.fromkeys(node)] if node else None
+
+
 @dataclass(frozen=True)
 class Common(Anywhere):
     """What every verb that looks at namespaces can be told."""

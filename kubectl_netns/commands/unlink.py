@@ -8,7 +8,7 @@ import typer
 
 from ..errors import ExitStatus
 from .console import Console
-from .linking import Nodes, Options, finish, named, nodes_option
+from .linking import Nodes, Options, finish, nodes_option
 
 
 def unlink(
@@ -32,7 +32,7 @@ def unlink(
     from ..client import aliases
     from .answering import reach
 
-    nodes = named(node, all_nodes, common.local)
+    nodes = common.named(node, all_nodes)
     if common.local:
         report = aliases.local("unlink", words, common.namespace, None, common.seconds, console.progress)
     else:
