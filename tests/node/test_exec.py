@@ -197,6 +197,14 @@ def test_what_it_leaves_in_the_background_ends_with_it(inside: Inside, command: 
     assert alive("86398") == []
 
 
+def test_nobody_pins_the_namespace_while_the_command_runs(inside: Inside) -> None:
+    """Only processes are in it: an open descriptor would keep a deleted pod's veth alive for as long as somebody looks on."""
+    look = "sleep 0.5; find /proc/[0-9]*/fd -lname \"$1\" -o -lname \"$2\" 2>/dev/null; true"
+    names = inside.world.path("a"), f"net:\\[{inside.world.inode('a')}\\]"
+    assert inside("sh", "-c", look, "sh", *names) == 0
+    assert inside.out == b""
+
+
 def test_a_signal_is_the_commands_to_handle(inside: Inside) -> None:
     threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
     assert inside("sh", "-c", "trap 'echo caught; exit 9' INT; while :; do sleep 0.1; done") == 9
