@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .model import Pod, Warning
-from .questions import Request
 
 LONGEST = 255
 DIGEST = 16
 UNUSUAL = re.compile(r"[^A-Za-z0-9.-]")
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """The pod that a link was made for: names and UID as they were then, for the pod may be gone."""
 
     namespace: str
@@ -28,8 +26,7 @@ class Owner:
     uid: str | None
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """A name for a pod's namespace in /run/netns, where `ip netns` looks: a symbolic link that this tool made.
 
     `target` is the runtime's file that it leads to, `inode` the namespace's when the link was made. `state` is live while the
@@ -50,8 +47,7 @@ class Link:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class Alias:
+class Alias(NamedTuple):
     """One thing to be done with links. To make one: for `pod`, called `name`, None for the default name.
 
     To remove: that called `name`; where there is none, those made for `pod`.
@@ -61,8 +57,7 @@ class Alias:
     name: str | None
 
 
-@dataclass(frozen=True)
-class Linking(Request["Linked"]):
+class Linking(NamedTuple):
     """Make, remove or list links (`action` is link, unlink or list). `started_by` is who asks, to be remembered with a link."""
 
     action: str
@@ -70,9 +65,15 @@ class Linking(Request["Linked"]):
     started_by: str = ""
     runtime: str | None = None
 
+    def at(self, runtime: str) -> Linking:
+        return self._replace(runtime=runtime)
 
-@dataclass(frozen=True)
-class Undone:
+    @staticmethod
+    def reply() -> type[Linked]:
+        return Linked
+
+
+class Undone(NamedTuple):
     """An alias with which nothing could be done; `message` is for people, and does not name the node.
 
     `code` is none (there is no such link, or the pod has no sandbox), taken, foreign (not made by this tool), ambiguous,
@@ -84,8 +85,7 @@ class Undone:
     message: str
 
 
-@dataclass(frozen=True)
-class Linked:
+class Linked(NamedTuple):
     """What a node says: the links that were made, removed or found, what was not done, and what went wrong on the way."""
 
     links: tuple[Link, ...]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .model import Pod, Warning
 
 
-@dataclass(frozen=True)
-class Screen:
+class Screen(NamedTuple):
     """The terminal in front of the user: its size in characters, and the name of its kind ($TERM)."""
 
     rows: int
@@ -16,8 +15,7 @@ class Screen:
     kind: str
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(NamedTuple):
     """A command for a pod's namespace. A pod without a UID is looked up by its name, as in a Question.
 
     `tools` says whose programs: node, image (the agent's), or auto: the node's if it has the command, else the image's.
@@ -32,8 +30,7 @@ class Execution:
     runtime: str | None = None
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(NamedTuple):
     """The command runs: whose program it is (node or image), its path there, and what the user must know."""
 
     tools: str

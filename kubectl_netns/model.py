@@ -7,21 +7,19 @@ tuples of those, and other facts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .tables import Neighbour, Process, Route, Rule, Socket
 
 
-@dataclass(frozen=True)
-class Warning:
+class Warning(NamedTuple):
     """Something that the reader must know about an answer. `code` is stable, `message` is for people."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """One address of an interface (RTM_NEWADDR).
 
     `family` is inet or inet6, `scope` global, site, link, host or a number; lifetimes are seconds, None for ever;
@@ -41,8 +39,7 @@ class Address:
     protocol: str | None = None
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(NamedTuple):
     """The other end of a veth or netkit: known only when that end points back (checked both ways).
 
     `inode` is the other end's namespace, None where only its nsid is known; `name` and `master` are None where it was not found.
@@ -50,7 +47,7 @@ class Peer:
     """
 
     inode: int | None
-    index: int
+    index: int  # type: ignore[assignment]
     name: str | None
     master: str | None
     on_host: bool | None
@@ -58,8 +55,7 @@ class Peer:
     routes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(NamedTuple):
     """IFLA_STATS64 (struct rtnl_link_stats64), the counters that `ip -s link` prints first."""
 
     rx_bytes: int
@@ -72,8 +68,7 @@ class Statistics:
     tx_dropped: int
 
 
-@dataclass(frozen=True)
-class ExtendedStatistics:
+class ExtendedStatistics(NamedTuple):
     """The rest of struct rtnl_link_stats64 and IFLA_CARRIER_CHANGES, which `ip -s -s link` prints; None: an older kernel."""
 
     multicast: int
@@ -96,8 +91,7 @@ class ExtendedStatistics:
     carrier_changes: int | None = None
 
 
-@dataclass(frozen=True)
-class TunnelPeer:
+class TunnelPeer(NamedTuple):
     """One peer of a WireGuard device: its public key (base64), where it was last heard from, and the prefixes that are its."""
 
     public_key: str
@@ -105,8 +99,7 @@ class TunnelPeer:
     allowed_ips: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Tunnel:
+class Tunnel(NamedTuple):
     """What a vxlan, geneve, gre, ipip or sit device does with its packets (IFLA_INFO_DATA), or a WireGuard device.
 
     `identifier` is the VNI or, for gre, the key; `local` and `remote` are the outer addresses, None for any; `port` the UDP port.
@@ -120,8 +113,7 @@ class Tunnel:
     peers: tuple[TunnelPeer, ...] = ()
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(NamedTuple):
     """One link (RTM_NEWLINK) with its addresses.
 
     `operstate` is the kernel's own word (IFLA_OPERSTATE). `state` is the same, except where the kernel does not track it
@@ -130,7 +122,7 @@ class Interface:
     `vlan_id` and `mode` (of a macvlan or ipvlan) come from IFLA_INFO_DATA, as `tunnel` does.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     name: str
     kind: str
     state: str
@@ -158,8 +150,7 @@ class Interface:
     extended_statistics: ExtendedStatistics | None = None
 
 
-@dataclass(frozen=True)
-class Namespace:
+class Namespace(NamedTuple):
     """A network namespace: (device, inode) of its nsfs file; the path that leads to it on the node.
 
     A stale name has a path but no namespace: there `inode` and `device` are None, as they are where only an nsid is known.
@@ -177,8 +168,7 @@ class Namespace:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Pod:
+class Pod(NamedTuple):
     """Who a namespace belongs to, as the API server (or, with --local, the runtime's labels) says."""
 
     namespace: str
@@ -199,8 +189,7 @@ class Pod:
         return named and (self.uid is None or (found.uid is not None and "-" not in found.uid))
 
 
-@dataclass(frozen=True)
-class Sandbox:
+class Sandbox(NamedTuple):
     """A pod's sandbox as its runtime tells it.
 
     For Docker `id` is the pause *container*, `network_id` its NetworkSettings.SandboxID. `source` is docker, cri or cgroup
@@ -218,8 +207,7 @@ class Sandbox:
     runtime_version: str | None = None
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """Why a namespace is the answer to a search: what was found, as which kind of thing, in full, and where.
 
     `kind` is one of Clue's. `detail` is for people, None where `value` says all.
@@ -230,8 +218,7 @@ class Match:
     detail: str | None
 
 
-@dataclass(frozen=True)
-class NetworkNamespace:
+class NetworkNamespace(NamedTuple):
     """One namespace of one node with everything that is known about it: the item of every answer.
 
     `role` is host, pod, container, named or unknown; `verdict` owned, orphan (held, but its sandbox is gone or not ready),

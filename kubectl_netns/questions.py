@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from .model import NetworkNamespace, Pod, Warning
 
 Reply = TypeVar("Reply")
-Asked = TypeVar("Asked", bound="Request[Any]")
+Reply_co = TypeVar("Reply_co", covariant=True)
 
 
-class Request(Generic[Reply]):
-    """What a node can be asked; the parameter is what it answers with (`wire.REPLIES`). Each is a frozen dataclass.
+class Request(Protocol[Reply_co]):
+    """What a node can be asked; the parameter is what it answers with. A fact itself."""
 
-    `runtime` is the node's container runtime (docker, containerd, cri-o), None to ask all that are found.
-    """
+    @property
+    def runtime(self) -> str | None:
+        """The node's container runtime (docker, containerd, cri-o), None to ask all that are found."""
 
-    runtime: str | None
-
-    def at(self: Asked, runtime: str) -> Asked:
+    def at(self, runtime: str) -> Request[Reply_co]:
         """The same request for a node with this runtime."""
-        return replace(self, runtime=runtime)  # type: ignore[type-var]
+
+    @staticmethod
+    def reply() -> type[Reply_co]:
+        """What the answer is."""
 
 
-@dataclass(frozen=True)
-class Clue:
+class Clue(NamedTuple):
     """One reading of a word that somebody looks for: the kind of thing that it may be, and it in that kind's own spelling.
 
     `kind` is address, mac, interface or ifindex (of the node's own), inode, sandbox, container, network (Docker's SandboxID),
@@ -36,8 +36,7 @@ class Clue:
     value: str
 
 
-@dataclass(frozen=True)
-class Question(Request["Answer"]):
+class Question(NamedTuple):
     """Which namespaces are there. `pods` None: every one; a pod without a UID is looked up by its name.
 
     `show` says what else is wanted: routes, neighbours, rules, sockets, statistics.
@@ -49,9 +48,15 @@ class Question(Request["Answer"]):
     show: tuple[str, ...] = ()
     clues: tuple[Clue, ...] = ()
 
+    def at(self, runtime: str) -> Question:
+        return self._replace(runtime=runtime)
 
-@dataclass(frozen=True)
-class Answer:
+    @staticmethod
+    def reply() -> type[Answer]:
+        return Answer
+
+
+class Answer(NamedTuple):
     """What a node says: its namespaces, the host's own first, and what went wrong on the way."""
 
     platform: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class NextHop:
+class NextHop(NamedTuple):
     """One of the ways of a route that has several (RTA_MULTIPATH)."""
 
     gateway: str | None
@@ -14,8 +13,7 @@ class NextHop:
     weight: int
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """One route of any table (RTM_NEWROUTE), in iproute2's words.
 
     `destination` is `default` or a prefix, `table` main, local, default or a number, `kind` unicast, local, broadcast, ….
@@ -43,8 +41,7 @@ class Route:
     expires: int | None = None
 
 
-@dataclass(frozen=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """One entry of the ARP or neighbour table (RTM_NEWNEIGH); `states` and `flags` are iproute2's words."""
 
     family: str
@@ -55,8 +52,7 @@ class Neighbour:
     flags: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One policy routing rule (RTM_NEWRULE). `source` and `destination` are prefixes, None for all.
 
     `action` is lookup, goto, nop, blackhole, unreachable or prohibit; `table` goes with lookup, `target` (a priority) with goto.
@@ -84,16 +80,14 @@ class Rule:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """A process of the node: its PID there, and its name (comm)."""
 
     pid: int
     command: str
 
 
-@dataclass(frozen=True)
-class Socket:
+class Socket(NamedTuple):
     """One TCP, UDP, raw or packet socket, as sock_diag tells it (linux/inet_diag.h, linux/packet_diag.h).
 
     `kind` is stream, dgram or raw, `state` the word of `ss` (LISTEN, ESTAB, UNCONN, …). A raw socket's local port is its

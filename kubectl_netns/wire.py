@@ -5,26 +5,26 @@ END, whose payload is the SHA-256 of all frames that it sent before, so that a c
 (kubectl exec can cut output short and still exit 0). Bytes in front of the first frame are noise (a shell's greeting, a
 warning) and are skipped, up to a bound; between frames nothing is tolerated.
 
-    client → agent   HELLO {version, nonce}   QUESTION {…}   PING (empty, every few seconds)   END
-    agent  → client  HELLO {version, nonce}   ANSWER {…} or ERROR {message}   END
+    client → agent   HELLO {version, nonce}   QUESTION […]   PING (empty, every few seconds)   END
+    agent  → client  HELLO {version, nonce}   ANSWER […] or ERROR {message}   END
 
-Instead of QUESTION there may be another kind of REQUESTS; its ANSWER is then the fact that REPLIES names.
+A fact is the array of its fields in their order: both sides are of the same version, or part at once.
+Instead of QUESTION there may be another kind of REQUESTS; its ANSWER is then the fact that its `reply` names.
 A command that is run inside (`execution.py`) takes the question's place, and both sides speak at once until it has ended:
 
-    client → agent   HELLO   EXEC {…}   (STDIN bytes | STDIN_END | SIGNAL n | RESIZE rows, columns | CLOSED n | PING)…   END
-    agent  → client  HELLO   (STARTED {…}   (STDOUT bytes | STDERR bytes | TAKEN n | PING)…   EXITED status) or ERROR   END
+    client → agent   HELLO   EXEC […]   (STDIN bytes | STDIN_END | SIGNAL n | RESIZE rows, columns | CLOSED n | PING)…   END
+    agent  → client  HELLO   (STARTED […]   (STDOUT bytes | STDERR bytes | TAKEN n | PING)…   EXITED status) or ERROR   END
 
 STDIN is sent only within a window: WINDOW bytes at first, and as many again as TAKEN says that the command has taken. So input
 that nobody reads never stands in front of a SIGNAL or a PING. In the other direction a client that cannot write does not read,
 and the agent stops reading from the command. CLOSED says that nobody reads the command's stdout (1) or stderr (2) any more.
 Both ping, every few seconds, and take a long silence for the other's end.
 
-Whatever arrives is untrusted: sizes are bounded, and `decode` checks every type against the dataclass it fills.
+Whatever arrives is untrusted: sizes are bounded, and `decode` checks every type against the fact it fills.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import struct
@@ -34,9 +34,9 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from .aliases import Linked, Linking
+from .aliases import Linking
 from .errors import ProtocolError
-from .questions import Answer, Question
+from .questions import Question
 
 try:  # Python's own: hashlib brings OpenSSL, 4 MiB and 3 ms for an agent that needs neither
     from _sha2 import sha256  # Python 3.12
@@ -46,7 +46,7 @@ except ImportError:
     except ImportError:
         from hashlib import sha256
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"\x00KNS"
 HEADER = struct.Struct(">4sBI")
 MAX_PAYLOAD = 64 << 20  # nine times what a node with 2000 namespaces answers
@@ -84,7 +84,6 @@ class Kind(IntEnum):
 
 
 REQUESTS: dict[Kind, type] = {Kind.QUESTION: Question, Kind.LINKING: Linking}
-REPLIES: dict[type, type] = {Question: Answer, Linking: Linked}
 
 
 class Writer:
@@ -195,27 +194,27 @@ def unpack(form: struct.Struct, payload: bytes) -> tuple[int, ...]:
 
 
 def encode(fact: Any) -> Data:
-    """A dataclass as JSON, its lists element by element: `json` holds a text twice as it makes it, and an answer may be large."""
-    text = bytearray(b"{")
-    for name, value in vars(fact).items():
-        text += b"%s%s:" % (b"," if len(text) > 1 else b"", _json(name))
-        if isinstance(value, tuple):
+    """A fact as JSON, its tuples element by element: `json` holds a text twice as it makes it, and an answer may be large."""
+    text = bytearray(b"[")
+    for value in fact:
+        text += b"," if len(text) > 1 else b""
+        if type(value) is tuple:
             text += b"["
             for position, element in enumerate(value):
                 text += (b"," if position else b"") + _json(element)
             text += b"]"
         else:
             text += _json(value)
-    text += b"}"
+    text += b"]"
     return text
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, default=vars, separators=(",", ":"), ensure_ascii=True).encode()
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def decode(cls: type[Fact], payload: bytes) -> Fact:
-    """JSON as the dataclass `cls`; every missing key, surplus key and wrong type is a ProtocolError."""
+    """JSON as the fact `cls`; everything missing, too much or of a wrong type is a ProtocolError."""
     try:
         data = json.loads(payload)
     except (ValueError, RecursionError) as error:
@@ -229,8 +228,8 @@ Builder = Callable[[Any, str], Any]
 @functools.cache
 def _builder(hint: Any) -> Builder:
     """What checks and builds a value of this type; made once, since an answer holds tens of thousands of values."""
-    if dataclasses.is_dataclass(hint):
-        return _fact_builder(typing.cast(type, hint))
+    if hasattr(hint, "_fields"):
+        return _fact_builder(hint)
     if isinstance(hint, types.UnionType):
         (part,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
         build = _builder(part)
@@ -253,12 +252,12 @@ def _builder(hint: Any) -> Builder:
     return check
 
 
-def _fact_builder(cls: type) -> Builder:
-    builders = {name: (_builder(hint), f"{cls.__name__}.{name}") for name, hint in typing.get_type_hints(cls).items()}
+def _fact_builder(cls: Any) -> Builder:
+    builders = [(_builder(hint), f"{cls.__name__}.{name}") for name, hint in typing.get_type_hints(cls).items()]
 
     def build(value: Any, where: str) -> Any:
-        if type(value) is not dict or value.keys() != builders.keys():
+        if type(value) is not list or len(value) != len(builders):
             raise ProtocolError(f"the agent's answer has an unexpected shape at {where}")
-        return cls(**{name: one(value[name], there) for name, (one, there) in builders.items()})
+        return cls(*[build_one(one, there) for one, (build_one, there) in zip(value, builders)])
 
     return build

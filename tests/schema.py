@@ -5,7 +5,6 @@ Types come from the annotations, descriptions from the docstrings' first lines, 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import types
@@ -72,10 +71,10 @@ def _define(fact: type, definitions: dict[str, Any]) -> None:
 
 
 def _type(hint: Any, where: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    if dataclasses.is_dataclass(hint):
-        name = typing.cast(type, hint).__name__
+    if hasattr(hint, "_fields"):
+        name = hint.__name__
         if name not in definitions:
-            _define(typing.cast(type, hint), definitions)
+            _define(hint, definitions)
         return {"$ref": f"#/$defs/{name}"}
     if isinstance(hint, types.UnionType):
         (part,) = (part for part in typing.get_args(hint) if part is not types.NoneType)

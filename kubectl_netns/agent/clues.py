@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..model import Interface, Match, NetworkNamespace, Warning
 from ..questions import Clue
@@ -29,8 +29,7 @@ IPV4_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291, 2.5.5.2
 FOLDERS = tuple(f"{folder}/" for folder in names.FOLDERS)
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What the survey found: its items, and what they were made from. `host` is the node's own namespace."""
 
     place: Place
@@ -39,8 +38,7 @@ class Known:
     items: Sequence[NetworkNamespace]
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """A namespace and why: by its key, or as the item itself (a stale name has no key). `holder`: a pod on the host's."""
 
     match: Match
@@ -63,7 +61,8 @@ def select(
         holders: dict[str | None, Holder | None] = {hit.holder.sandbox.id if hit.holder else None: hit.holder for hit in own}
         for identifier, holder in holders.items():
             matches = [hit.match for hit in own if (hit.holder.sandbox.id if hit.holder else None) == identifier]
-            chosen.append(replace(shared(item, holder) if holder else item, found_by=tuple(dict.fromkeys(matches))))
+            owned = shared(item, holder) if holder else item
+            chosen.append(owned._replace(found_by=tuple(dict.fromkeys(matches))))
     return chosen
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..model import Interface
 from ..tables import Neighbour, Route, Rule, Socket
 from .netlink import Netlink
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """None: not asked for."""
 
     routes: tuple[Route, ...] | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from ..model import Interface, NetworkNamespace, Warning
 from .enter import Key
@@ -20,7 +19,7 @@ def duplicates(items: Sequence[NetworkNamespace]) -> list[NetworkNamespace]:
         for claim in _claims(item):
             owners[claim].add(_key(item))
     names = {_key(item): _name(item) for item in items}
-    return [replace(item, warnings=(*item.warnings, *_warnings(item, owners, names))) for item in items]
+    return [item._replace(warnings=(*item.warnings, *_warnings(item, owners, names))) for item in items]
 
 
 def _warnings(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..model import Tunnel
 from .netlink import attributes
@@ -18,15 +18,13 @@ MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "sourc
 IPVLAN_MODES = {0: "l2", 1: "l3", 2: "l3s"}
 
 
-@dataclass(frozen=True)
-class Details:
+class Details(NamedTuple):
     vlan_id: int | None = None
     mode: str | None = None
     tunnel: Tunnel | None = None
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """Where a kind of tunnel keeps its parameters; 0: it has none. `local` and `remote` list IPv4's attribute, then IPv6's."""
 
     identifier: int

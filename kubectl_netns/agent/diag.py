@@ -11,7 +11,6 @@ import socket
 import struct
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ..tables import Process, Socket
 from . import processes
@@ -138,4 +137,4 @@ def owners(place: Place) -> dict[int, list[Process]]:
 
 
 def with_owners(sockets: tuple[Socket, ...], known: Mapping[int, list[Process]]) -> tuple[Socket, ...]:
-    return tuple(replace(one, processes=tuple(known[one.inode])) if one.inode in known else one for one in sockets)
+    return tuple(one._replace(processes=tuple(known[one.inode])) if one.inode in known else one for one in sockets)

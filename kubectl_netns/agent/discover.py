@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import replace
 
 from ..model import Interface, Namespace, NetworkNamespace, Sandbox, Warning
 from ..questions import Answer, Question
@@ -87,7 +86,7 @@ class _Surveyor:
             through = visitor.host_routes(host) if routed else {}
             joined |= {key: peers.routed(joined[key], through) for key in routed}
         # with their peers; what was read first is let go
-        visits = {visit.key: replace(visit, interfaces=joined[visit.key]) for visit in (*visits.values(), host)}
+        visits = {visit.key: visit._replace(interfaces=joined[visit.key]) for visit in (*visits.values(), host)}
         described = [
             item
             for key, visit in sorted(visits.items(), key=lambda pair: _order(host.key, found, pair[0]))
@@ -139,7 +138,7 @@ class _Surveyor:
 
     def _shared(self, host: NetworkNamespace, one: Found, holder: Holder) -> NetworkNamespace:
         """The host's item as that of a pod which is on the node's network."""
-        return replace(host, pod=holder.pod, sandbox=holder.sandbox, warnings=(*host.warnings, *self._notes(one, holder)))
+        return host._replace(pod=holder.pod, sandbox=holder.sandbox, warnings=(*host.warnings, *self._notes(one, holder)))
 
     def _notes(self, one: Found, holder: Holder | None) -> list[Warning]:
         if holder is None:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..execution import Execution
 from ..model import NetworkNamespace
@@ -21,8 +21,7 @@ from .enter import Key, key_of, opened
 from .place import Place
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """Everything that must be known before a command can be started.
 
     `namespace` is a descriptor of the pod's, which the owner of the Job closes, and `key` what it was checked to be; `files` are

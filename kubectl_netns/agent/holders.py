@@ -11,9 +11,8 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..model import Warning
@@ -29,7 +28,6 @@ TRIED = 8
 T = TypeVar("T")
 
 
-@dataclass
 class Found:
     """A namespace while its facts are being gathered. `path` is as the node sees it, `way` as we do.
 
@@ -37,17 +35,18 @@ class Found:
     `links` are paths of the node.
     """
 
-    key: Key
-    path: str
-    way: str
-    pids: list[int] = field(default_factory=list)
-    threads: list[int] = field(default_factory=list)
-    mounts: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
-    sockets: list[int] = field(default_factory=list)
-    holders: list[Holder] = field(default_factory=list)
-    warnings: list[Warning] = field(default_factory=list)
+    def __init__(self, key: Key, path: str, way: str, pids: Iterable[int] = ()) -> None:
+        self.key = key
+        self.path = path
+        self.way = way
+        self.pids = list(pids)
+        self.threads: list[int] = []
+        self.mounts: list[str] = []
+        self.links: list[str] = []
+        self.descriptors: list[int] = []
+        self.sockets: list[int] = []
+        self.holders: list[Holder] = []
+        self.warnings: list[Warning] = []
 
     def held_by(self) -> tuple[str, ...]:
         words = ("process", self.pids), ("thread", self.threads), ("mount", self.mounts), ("descriptor", self.descriptors), (

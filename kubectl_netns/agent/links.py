@@ -8,12 +8,11 @@ from __future__ import annotations
 import socket
 import struct
 from collections import defaultdict
-from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..model import Address, ExtendedStatistics, Interface, Statistics
 from .details import details
-from .fact import fact
 from .netlink import Netlink, attribute, attribute_list, attributes
 
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
@@ -25,7 +24,7 @@ RTGENMSG = struct.Struct("=Bxxx")
 NUMBER = struct.Struct("=I")
 SIGNED = struct.Struct("=i")
 COUNTERS = struct.Struct("=8Q")  # the head of struct rtnl_link_stats64
-EXTENDED = tuple(one.name for one in fields(ExtendedStatistics))[:-1]  # what follows it, in the struct's order
+EXTENDED = ExtendedStatistics._fields[:-1]  # what follows it, in the struct's order
 CACHEINFO = struct.Struct("=4I")  # preferred, valid, created, updated
 
 IFLA_ADDRESS, IFLA_BROADCAST, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_QDISC = 1, 2, 3, 4, 5, 6
@@ -77,11 +76,10 @@ def read_interfaces(netlink: Netlink, extended: bool = False) -> tuple[Interface
     return tuple(interface(link, tuple(addresses.get(link.index, ())), names, extended) for link in links)
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """One RTM_NEWLINK cut into attributes; `name` and `index` apart, because other links are named by them."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     name: str
     arp_type: int
     flags: int
@@ -95,7 +93,7 @@ def cut_link(payload: bytes) -> Link:
     _, arp_type, index, flags, _ = IFINFOMSG.unpack_from(payload)
     found = attributes(payload, IFINFOMSG.size)
     name = text(found.get(IFLA_IFNAME)) or f"if{index}"
-    return fact(Link, index=index, name=name, arp_type=arp_type, flags=flags, found=found)
+    return Link(index, name, arp_type, flags, found)
 
 
 def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str], extended: bool = False) -> Interface:
@@ -168,8 +166,7 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
     lifetimes = found.get(IFA_CACHEINFO, b"")
     preferred, valid = CACHEINFO.unpack_from(lifetimes)[:2] if len(lifetimes) >= CACHEINFO.size else (FOREVER, FOREVER)
     protocol = found.get(IFA_PROTO, b"")
-    return index, fact(
-        Address,
+    return index, Address(
         family=FAMILIES[family],
         address=ip(local),
         prefix_length=prefix_length,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from ..aliases import Owner
 
@@ -21,8 +21,7 @@ ATTRIBUTE = "trusted.kubectl-netns"
 VERSION = 1
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """What is remembered with a link. `inode` is the namespace's, `device` nsfs's; `created_at` is RFC 3339 in UTC."""
 
     name: str
@@ -48,7 +47,7 @@ def make(path: str, mark: Mark) -> None:
     """The link at `path` (as we see it), marked. Raises FileExistsError (the name is taken), OSError, Unmarkable."""
     os.symlink(mark.target, path)
     try:
-        value = json.dumps({"version": VERSION, **asdict(mark)}).encode()
+        value = json.dumps({"version": VERSION, **mark._asdict()}).encode()
         os.setxattr(path, ATTRIBUTE, value, os.XATTR_CREATE, follow_symlinks=False)
     except BaseException as error:
         os.unlink(path)
@@ -72,7 +71,7 @@ def parse(value: bytes) -> Mark | None:
     """The attribute's value; None if it is none of ours. What a later version adds is passed over."""
     try:
         facts = json.loads(value)
-        mark = Mark(**{name: facts[name] for name in Mark.__dataclass_fields__})
+        mark = Mark(**{name: facts[name] for name in Mark._fields})
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     numbers = (mark.device, mark.inode)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .enter import key_at
 from .holders import Found
@@ -22,8 +22,7 @@ ELSEWHERE = re.compile(r"^/proc/\d+/root")
 """A mount that only a daemon with mounts of its own sees; the node's file of that name is empty, and yet not stale."""
 
 
-@dataclass(frozen=True)
-class Stale:
+class Stale(NamedTuple):
     """A name whose namespace is gone, and how that shows."""
 
     path: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from ..model import Interface, Peer
 from .enter import Key
@@ -52,8 +51,8 @@ class _Joiner:
                 continue  # no number, no proof
             if end and end.kind in PAIRED and far_index(end) == interface.index and end.link_nsid == expected:
                 on_host = other.key == self._host.key
-                return _with_peer(interface, Peer(other.key[1], index, end.name, end.master, on_host, nsid))
-        return _with_peer(interface, Peer(None, index, None, None, self._on_host(visit, nsid), nsid))
+                return interface._replace(peer=Peer(other.key[1], index, end.name, end.master, on_host, nsid))
+        return interface._replace(peer=Peer(None, index, None, None, self._on_host(visit, nsid), nsid))
 
     def _candidates(self, visit: Visit, interface: Interface) -> list[tuple[Visit, int | None]]:
         """Namespaces that the other end may be in, each with the nsid by which it must point back."""
@@ -99,7 +98,7 @@ def routed(interfaces: tuple[Interface, ...], through: Mapping[str, Sequence[str
         peer = one.peer
         if peer and peer.on_host and peer.master is None and peer.name and (destinations := through.get(peer.name)):
             leading = tuple(destination for destination in destinations if _covers(destination, one))
-            one = _with_peer(one, replace(peer, routes=leading))
+            one = one._replace(peer=peer._replace(routes=leading))
         completed.append(one)
     return tuple(completed)
 
@@ -111,8 +110,3 @@ def _covers(destination: str, interface: Interface) -> bool:
 
     network = ipaddress.ip_network(destination)
     return any(ipaddress.ip_address(address.address) in network for address in interface.addresses if address.scope != "link")
-
-
-def _with_peer(interface: Interface, peer: Peer) -> Interface:
-    """What dataclasses.replace does, four times as fast: a node has thousands of these."""
-    return Interface(**{**vars(interface), "peer": peer})

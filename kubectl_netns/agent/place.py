@@ -7,11 +7,10 @@ appears under /host (no mount propagation), while /proc/1/root stays current. Re
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """`proc` is a procfs of the node's PID namespace; `root` leads to the files that the node's PID 1 sees."""
 
     proc: str = "/proc"

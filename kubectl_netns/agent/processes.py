@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .enter import Key
 from .place import Place
@@ -21,16 +21,14 @@ THREAD_GROUP = re.compile(r"^Tgid:\s+(\d+)$", re.MULTILINE)
 OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True)
-class CgroupOwner:
+class CgroupOwner(NamedTuple):
     """What a process's cgroup says of it; either may be None. Container IDs have 64 hex digits."""
 
     pod_uid: str | None
     container_id: str | None
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """A bind mount of a network namespace: its inode, and where it is mounted."""
 
     inode: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from . import kernel
 from .place import Place
@@ -26,15 +25,15 @@ class Unusable(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
 class Kit:
     """Programs that lie in one place. `process` is one whose mounts and root they are in, None: where we are."""
 
-    name: str
-    words: str
-    environment: Mapping[str, str]
-    process: int | None = None
-    descriptors: list[int] = field(default_factory=list)
+    def __init__(self, name: str, words: str, environment: Mapping[str, str], process: int | None = None) -> None:
+        self.name = name
+        self.words = words
+        self.environment = environment
+        self.process = process
+        self.descriptors: list[int] = []
 
     def open(self, place: Place) -> None:
         """While we still see /proc as we do."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..model import Interface
 from . import contents
@@ -23,8 +23,7 @@ WIREGUARD = "wireguard"
 MAIN = 254  # RT_TABLE_MAIN
 
 
-@dataclass(frozen=True)
-class Visit:
+class Visit(NamedTuple):
     """One namespace as found. `nsid` is its number on the host, `host_nsid` the host's number in it; None: not numbered."""
 
     key: Key
@@ -45,7 +44,7 @@ def with_wireguard(interfaces: tuple[Interface, ...]) -> tuple[Interface, ...]:
         for interface in interfaces:
             if interface.kind == WIREGUARD:
                 with suppress(OSError, ValueError):
-                    interface = replace(interface, tunnel=wireguard.tunnel(generic, interface.index))
+                    interface = interface._replace(tunnel=wireguard.tunnel(generic, interface.index))
             completed.append(interface)
     return tuple(completed)
 

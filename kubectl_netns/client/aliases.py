@@ -135,7 +135,7 @@ def _where(reach: Reach, word: str) -> tuple[str, Pod]:
 
 def _asked(reach: Reach, requests: dict[str, Linking], known: dict[str, Object] | None = None) -> Report:
     replies, failures = survey.ask(reach, requests, known)
-    links = [replace(one, node=node) for node, reply in replies.items() for one in reply.links]
+    links = [one._replace(node=node) for node, reply in replies.items() for one in reply.links]
     warnings = [Warning(one.code, f"{node}: {one.message}") for node, reply in replies.items() for one in reply.warnings]
     return Report(tuple(links), _explained(reach, [*_errors(requests, replies), *failures]), tuple(warnings))
 

@@ -94,8 +94,7 @@ def _receive(reader: wire.Reader, request: Request[Reply]) -> Reply:
     if kind is not wire.Kind.ANSWER:
         raise ProtocolError(f"the agent sent {kind.name} where its answer should be")
     _expect(reader, wire.Kind.END)
-    reply: type[Reply] = wire.REPLIES[type(request)]
-    return wire.decode(reply, payload)
+    return wire.decode(request.reply(), payload)
 
 
 def failure(payload: bytes) -> NetnsError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..errors import NetnsError, NoCommandError, NoNamespaceError, NotFoundError, RefusedError, UsageError
 from ..execution import Execution
@@ -22,7 +21,7 @@ def run(reach: Reach, word: str, execution: Execution, streams: Streams, complai
         refuse_unusable(reach.cluster, facts)
         node = ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec)
         try:
-            return node.execute(replace(execution, pod=target.pod), streams, reach.progress)
+            return node.execute(execution._replace(pod=target.pod), streams, reach.progress)
         except NoCommandError as error:
             hint = f"node {target.node}, image {reach.spec.image}; --image takes any that has python3 and the command"
             raise NoCommandError(error.message, hint) from error
@@ -39,7 +38,7 @@ def run_here(word: str, namespace: str | None, execution: Execution, streams: St
     """The same on this machine, where a pod is known by what the runtime says of it."""
     pod = Pod(namespace or "", word.removeprefix("pod/"), None)
     try:
-        return LocalNode(timeout).execute(replace(execution, pod=pod), streams, lambda text: None)
+        return LocalNode(timeout).execute(execution._replace(pod=pod), streams, lambda text: None)
     except UsageError as error:
         raise UsageError(error.message, "choose with -n NAMESPACE") from error
     except NoNamespaceError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -66,7 +65,7 @@ class ClusterNode:
         return self._hold(talk, progress, again=(conversation.Silent, ProtocolError))
 
     def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
-        asked = replace(execution, runtime=self._runtime)
+        asked = execution._replace(runtime=self._runtime)
         talk = partial(relay.execute, execution=asked, streams=streams)
         return self._hold(talk, progress, again=(conversation.Silent,))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..errors import IncompleteError, NetnsError, NoNamespaceError, NotFoundError, RefusedError
 from ..model import Match, NetworkNamespace, Pod, Warning
@@ -208,7 +208,7 @@ def _as_the_api_server_says(
     for one in missed:
         if one.target and one.match and one.node in answers:
             found = [item for item in answers[one.node].namespaces if item.pod and one.target.pod.matches(item.pod)]
-            yield from (survey.complete(replace(item, found_by=(one.match,)), one.node, one.target.pod) for item in found)
+            yield from (survey.complete(item._replace(found_by=(one.match,)), one.node, one.target.pod) for item in found)
             errors += [] if found else [targets.missing(one.target.pod, one.node)]
 
 

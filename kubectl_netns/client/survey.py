@@ -13,7 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ..errors import NetnsError, NotFoundError, UsageError
@@ -110,14 +110,14 @@ def local(
 def complete(item: NetworkNamespace, node: str, pod: Pod | None) -> NetworkNamespace:
     """An agent's item with its node, and its pod as the API server knows it; says where the two disagree."""
     if pod is None:
-        return replace(item, node=node)
+        return item._replace(node=node)
     inside = {address.address for interface in item.interfaces for address in interface.addresses}
     absent = [ip for ip in pod.ips if ip not in inside]
     warnings = list(item.warnings)
     if absent:
         message = f"the API server says that the pod has {', '.join(absent)}, which no interface in its namespace has"
         warnings.append(Warning("pod-ip-missing", message))
-    return replace(item, node=node, pod=pod, warnings=tuple(warnings))
+    return item._replace(node=node, pod=pod, warnings=tuple(warnings))
 
 
 def _pods_of(cluster: Cluster, node: str) -> list[Pod]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable
 from typing import Any, Union
@@ -41,17 +40,17 @@ def names(items: Iterable[NetworkNamespace]) -> str:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    described = _camel(dataclasses.asdict(item))
+    described = _described(item)
     warnings = {"warnings": described.pop("warnings")} if "warnings" in described else {}
     return {**described, **warnings}
 
 
-def _camel(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key(name): _camel(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_camel(one) for one in value]
-    return value
+def _described(value: Any) -> Any:
+    """A fact as an object, a tuple of them as an array; all else is what JSON has too."""
+    if not isinstance(value, tuple):
+        return value
+    described = [_described(one) for one in value]
+    return dict(zip(map(key, value._fields), described)) if hasattr(value, "_fields") else described
 
 
 def key(name: str) -> str:

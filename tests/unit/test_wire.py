@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import struct
@@ -44,7 +43,7 @@ POD_NAMESPACE = NetworkNamespace(
     sandbox=Sandbox("3f1c" * 16, "containerd", "ready", 4711, 0, "2026-01-01T00:00:00Z", "cri"), verdict="owned",
     interfaces=(ETH0,), warnings=(Warning("pod-ip-missing", "…"),), process=Process(4711, "pause"), platform="linux/amd64",
 )  # fmt: skip
-ANSWER = Answer("linux/amd64", (POD_NAMESPACE, dataclasses.replace(POD_NAMESPACE, pod=None, sandbox=None)))
+ANSWER = Answer("linux/amd64", (POD_NAMESPACE, POD_NAMESPACE._replace(pod=None, sandbox=None)))
 
 
 def conversation(noise: bytes = b"") -> bytes:
@@ -135,14 +134,14 @@ def test_the_longest_length_is_refused_before_its_payload_is_read() -> None:
 
 @pytest.mark.parametrize("fact", [Question(), Question((), "docker"), Question((WEB, Pod("", "x", None))), Question(clues=(Clue("interface", "x\udcff"),)), ANSWER, ETH0, WEB])
 def test_facts_survive_the_journey(fact: Any) -> None:
-    assert decode(type(fact), encode(fact)) == fact
+    assert repr(decode(type(fact), encode(fact))) == repr(fact)  # equal tuples may be of other classes
 
 
 def strategy(hint: Any) -> st.SearchStrategy[Any]:
     """Any value that a field with this type hint may hold."""
-    if dataclasses.is_dataclass(hint):
-        fields = typing.get_type_hints(typing.cast(type, hint))
-        return st.builds(typing.cast(type, hint), **{name: strategy(kind) for name, kind in fields.items()})
+    if hasattr(hint, "_fields"):
+        fields = typing.get_type_hints(hint)
+        return st.builds(hint, **{name: strategy(kind) for name, kind in fields.items()})
     if isinstance(hint, types.UnionType):
         return st.one_of([strategy(part) for part in typing.get_args(hint)])
     if typing.get_origin(hint) is tuple:
@@ -156,13 +155,13 @@ def strategy(hint: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_fact_survives_the_journey(cls: type, data: st.DataObject) -> None:
     fact = data.draw(strategy(cls))
-    assert decode(cls, encode(fact)) == fact
+    assert repr(decode(cls, encode(fact))) == repr(fact)
 
 
 def changed(**fields: Any) -> bytes:
-    """WEB's JSON with some keys set otherwise; `...` takes a key away."""
-    data = {**json.loads(encode(WEB)), **fields}
-    return json.dumps({key: value for key, value in data.items() if value is not ...}).encode()
+    """WEB's JSON with some fields set otherwise; `...` takes one away."""
+    data = {**dict(zip(Pod._fields, json.loads(encode(WEB)))), **fields}
+    return json.dumps([value for value in data.values() if value is not ...]).encode()
 
 
 @pytest.mark.parametrize(
@@ -182,6 +181,7 @@ def changed(**fields: Any) -> bytes:
         (changed(host_network=0), "int where Pod.host_network should be a bool"),
         (changed(host_network="yes"), "str where Pod.host_network should be a bool"),
         (b"[]", "unexpected shape at Pod"),
+        (json.dumps(WEB._asdict()).encode(), "unexpected shape at Pod"),
         (b"null", "unexpected shape at Pod"),
         (b"", "not JSON"),
         (b"{", "not JSON"),
@@ -189,7 +189,7 @@ def changed(**fields: Any) -> bytes:
         (b"1" * 5000, "."),
         (b"[" * 100_000, "not JSON"),
         (b'{"name":' * 100_000, "not JSON"),
-        (b'{"name":' + b"[" * 100 + b"]" * 100 + b"}", "unexpected shape"),
+        (b"[" * 100 + b"]" * 100, "unexpected shape"),
     ],
 )  # fmt: skip
 def test_decode_refuses_what_is_no_pod(payload: bytes, complaint: str) -> None:
@@ -198,22 +198,28 @@ def test_decode_refuses_what_is_no_pod(payload: bytes, complaint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "where"),
+    ("way", "value", "where"),
     [
-        (b'"index":2', b'"index":true', "bool where .*index should be a int"),
-        (b'"index":2', b'"index":2.0', "where .*index should be a int"),
-        (b'"index":2', b'"index":"2"', "where .*index should be a int"),
-        (b'"on_host":true', b'"on_host":1', "int where .*on_host should be a bool"),
-        (b'"rx_bytes":1', b'"rx_bytes":NaN', "float where .*rx_bytes should be a int"),
-        (b'"held_by":["process","mount"]', b'"held_by":[["process"]]', "list where .*held_by should be a str"),
-        (b'"namespace":{"inode"', b'"namespace":{"node"', "unexpected shape at .*namespace"),
+        ("namespaces/0/interfaces/0/index", True, "bool where .*index should be a int"),
+        ("namespaces/0/interfaces/0/index", 2.0, "float where .*index should be a int"),
+        ("namespaces/0/interfaces/0/index", "2", "str where .*index should be a int"),
+        ("namespaces/0/interfaces/0/peer/on_host", 1, "int where .*on_host should be a bool"),
+        ("namespaces/0/interfaces/0/statistics/rx_bytes", float("nan"), "float where .*rx_bytes should be a int"),
+        ("namespaces/0/namespace/held_by", [["process"]], "list where .*held_by should be a str"),
+        ("namespaces/0/namespace", {"inode": 1}, "unexpected shape at .*namespace"),
+        ("namespaces/1/namespace", [1, 4, "/run/netns/cni-26d4", 3, []], "unexpected shape at .*namespace"),
     ],
 )
-def test_decode_looks_into_nested_facts(old: bytes, new: bytes, where: str) -> None:
-    payload = encode(ANSWER)
-    assert old in payload
+def test_decode_looks_into_nested_facts(way: str, value: Any, where: str) -> None:
+    data = fact = json.loads(encode(ANSWER))
+    place: Any = ANSWER
+    *steps, last = way.split("/")
+    for step in steps:
+        number = int(step) if step.isdigit() else place._fields.index(step)
+        fact, place = fact[number], place[number]
+    fact[int(last) if last.isdigit() else place._fields.index(last)] = value
     with pytest.raises(ProtocolError, match=where):
-        decode(Answer, payload.replace(old, new, 1))
+        decode(Answer, json.dumps(data).encode())
 
 
 pieces = st.one_of(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ...model import Pod, Sandbox, Warning
 
@@ -13,8 +12,7 @@ BUDGET = 10.0
 """Seconds that one runtime may take for all it is asked: a slow one costs that much, and a warning."""
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(NamedTuple):
     """Something that the runtime says has a network namespace: a pod's sandbox, or a plain container.
 
     `path` is the namespace's file on the node, None where the runtime names none (then the PID leads to it).

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..place import Place
 from .base import one_spelling
@@ -20,8 +19,7 @@ TASKS = "io.containerd.runtime.v2.task/k8s.io"
 ANNOTATION = "io.kubernetes.cri."
 
 
-@dataclass(frozen=True)
-class Noted:
+class Noted(NamedTuple):
     """`owner` is the pod's UID and the sandbox's ID; `path` is None for the node's own network."""
 
     owner: tuple[str, str]

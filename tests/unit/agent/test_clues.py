@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from hypothesis import strategies as st
 
 from kubectl_netns.agent.clues import FINDERS, Known, dead_ends, packed, select
 from kubectl_netns.agent.enter import Key
-from kubectl_netns.agent.holders import Found
 from kubectl_netns.agent.place import Place
 from kubectl_netns.agent.runtimes.base import Holder
 from kubectl_netns.client.readings import KINDS
 from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Peer, Pod, Sandbox
 from kubectl_netns.questions import Clue
 from tests.schema import WORDS
+from tests.unit.agent.held import held
 
 UID, PROXY_HASH = "8f0c2f0e-7a53-4b0e-9d3c-0a1b2c3d4e5f", "0123456789abcdef0123456789abcdef"
 WEB, DB, PROXY = "3f1c" * 16, "d0c4" * 16, "9a9a" * 16
@@ -70,7 +69,7 @@ ITEMS = [
 @pytest.fixture
 def known(tmp_path: Path) -> Known:
     """Processes: 1 and 5 (of the static pod) on the host, 41 and 42 in A, of which 42 has a thread 44 in B; 50 in C."""
-    found = {key: Found(key, "", "", holders=holders) for key, holders in HOLDERS.items()}
+    found = {key: held(key, holders=holders) for key, holders in HOLDERS.items()}
     cgroups = {1: "/", 5: f"/kubepods/pod{PROXY_HASH}/{PROXY_APP}", 41: f"/kubepods/pod{UID}/{WEB}", 42: f"/kubepods/pod{UID}/{APP}",
                50: f"/docker/{PLAIN}"}  # fmt: skip
     for pid, cgroup in cgroups.items():
@@ -82,7 +81,7 @@ def known(tmp_path: Path) -> Known:
 
 
 def shared(item: NetworkNamespace, holder: Holder) -> NetworkNamespace:
-    return replace(item, pod=holder.pod, sandbox=holder.sandbox)
+    return item._replace(pod=holder.pod, sandbox=holder.sandbox)
 
 
 def search(known: Known, kind: str, value: str) -> list[tuple[str, str, str | None]]:
@@ -142,7 +141,7 @@ def test_where_a_clue_leads(known: Known, kind: str, value: str, expected: list[
 
 
 def test_docker_s_file_has_the_id_for_a_name_where_docker_says_nothing(known: Known) -> None:
-    silent = replace(known, found={key: replace(one, holders=[]) for key, one in known.found.items()})
+    silent = known._replace(found={key: held(key) for key in known.found})
     (only,) = [one for one in ITEMS if one.namespace.inode == B[1]]
     for value in (NETWORK, NETWORK[:12]):
         assert search(silent, "network", value) == [("db", NETWORK[:12], only.namespace.path)]
@@ -176,8 +175,8 @@ def test_a_process_of_a_static_pod_on_the_host_is_the_pod_s(known: Known) -> Non
         (proc / f"{pid}/status").write_text(f"Name:\tp\nTgid:\t{pid}\nPid:\t{pid}\n")
     status = os.stat(proc / "5/ns/net")
     key = (status.st_dev, status.st_ino)
-    here = replace(ITEMS[0], namespace=replace(ITEMS[0].namespace, device=key[0], inode=key[1]))
-    world = Known(known.place, key, {key: replace(known.found[HOST], key=key)}, [here])
+    here = ITEMS[0]._replace(namespace=ITEMS[0].namespace._replace(device=key[0], inode=key[1]))
+    world = Known(known.place, key, {key: held(key, holders=HOLDERS[HOST])}, [here])
     assert search(world, "pid", "5") == [("proxy", "5", "p5")]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,14 +76,14 @@ def test_a_file_that_has_become_another_namespace_s_is_not_entered(monkeypatch: 
     file.touch()
     status = file.stat()
     monkeypatch.setattr(entrance.scenery, "sources", lambda place, one: {})
-    right = replace(item(1, "shop", "ready", "a"), namespace=Namespace(status.st_ino, status.st_dev, str(file), None, (), ()))
+    right = item(1, "shop", "ready", "a")._replace(namespace=Namespace(status.st_ino, status.st_dev, str(file), None, (), ()))
     before = len(os.listdir("/proc/self/fd"))
     job = entrance._job(HERE, NAME, right)
     assert job.key == (status.st_dev, status.st_ino) == entrance.key_of(job.namespace)
     os.close(job.namespace)
     for inode, device in (status.st_ino + 1, status.st_dev), (status.st_ino, status.st_dev + 1):
         with pytest.raises(FileNotFoundError):
-            entrance._job(HERE, NAME, replace(right, namespace=replace(right.namespace, inode=inode, device=device)))
+            entrance._job(HERE, NAME, right._replace(namespace=right.namespace._replace(inode=inode, device=device)))
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -96,7 +95,7 @@ def test_files_that_cannot_be_looked_for_leave_nothing_open(monkeypatch: pytest.
     file.touch()
     status = file.stat()
     monkeypatch.setattr(entrance.scenery, "sources", fail)
-    one = replace(item(1, "shop", "ready", "a"), namespace=Namespace(status.st_ino, status.st_dev, str(file), None, (), ()))
+    one = item(1, "shop", "ready", "a")._replace(namespace=Namespace(status.st_ino, status.st_dev, str(file), None, (), ()))
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(FileNotFoundError):
         entrance._job(HERE, NAME, one)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import socket
 import struct
 from typing import Any, cast
@@ -99,7 +98,7 @@ RECORDED = [  # what `ip -d addr` printed
 
 @pytest.mark.parametrize(("payload", "expected"), RECORDED, ids=[str(expected["name"]) for _, expected in RECORDED])
 def test_recorded_links(payload: bytes, expected: dict[str, Any]) -> None:
-    found = dataclasses.asdict(one(payload))
+    found = one(payload)._asdict()
     assert {key: found[key] for key in expected} == expected
 
 
@@ -139,7 +138,7 @@ ADDRESSES = {  # what `ip -d addr` printed; each with its ifindex and the set of
 def test_recorded_addresses(text: str) -> None:
     number, flags, expected = ADDRESSES[text]
     index, address = parse_address(POD_ADDRESSES[text])
-    found = dataclasses.asdict(address) if address else {}
+    found = address._asdict() if address else {}
     assert (index, found["address"], set(found["flags"])) == (number, text, flags)
     assert {key: found[key] for key in expected} == expected
 

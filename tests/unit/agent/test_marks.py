@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from kubectl_netns.agent.marks import VERSION, Mark, parse
 from kubectl_netns.aliases import Owner
 
 MARK = Mark("shop_web", "/run/netns/cni-1", 4, 4026532576, "shop", "web", "8f0c", "2026-01-01T00:00:00Z", "me@here")
-FACTS: dict[str, Any] = {"version": VERSION, **asdict(MARK)}
+FACTS: dict[str, Any] = {"version": VERSION, **MARK._asdict()}
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
@@ -24,10 +23,10 @@ def test_what_was_written_is_read() -> None:
 
 
 def test_without_a_uid_and_with_what_a_later_version_adds() -> None:
-    assert parse(json.dumps({**FACTS, "uid": None, "colour": "blue"}).encode()) == replace(MARK, uid=None)
+    assert parse(json.dumps({**FACTS, "uid": None, "colour": "blue"}).encode()) == MARK._replace(uid=None)
 
 
-@pytest.mark.parametrize("name", asdict(MARK))
+@pytest.mark.parametrize("name", MARK._asdict())
 def test_every_fact_must_be_there_and_of_its_type(name: str) -> None:
     assert parse(json.dumps({key: value for key, value in FACTS.items() if key != name}).encode()) is None
     for wrong in ([], {}, True, 1.5, "1" if name in ("device", "inode") else 1):

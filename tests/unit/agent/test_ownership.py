@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from kubectl_netns.agent.runtimes.asking import ask
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
 from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Pod, Sandbox, Warning
 from kubectl_netns.questions import Question
+from tests.unit.agent.held import held
 
 UID = "8f0c2f0e-7a53-4b0e-9d3c-0a1b2c3d4e5f"
 ID = "3f1c" * 16
@@ -296,8 +297,8 @@ CGROUP = Sandbox(ID, None, "unknown", 41, None, None, "cgroup")
     ],
 )
 def test_role(node: Node, key: str, pod: Pod | None, sandbox: Sandbox | None, mounts: list[str], expected: str) -> None:
-    assert role(Found(node.key(key), "", "", mounts=mounts), node.host, pod, sandbox) == expected
-    assert role(Found(node.key(key), "", "", links=mounts), node.host, pod, sandbox) == expected
+    assert role(held(node.key(key), mounts=mounts), node.host, pod, sandbox) == expected
+    assert role(held(node.key(key), links=mounts), node.host, pod, sandbox) == expected
 
 
 CNI = "/run/netns/cni-26d4bfd1-fdf6-8229-37cd-fbccc1cd416b"
@@ -327,7 +328,7 @@ def test_verdict(
     node: Node, key: str, pod: Pod | None, sandbox: Sandbox | None, pids: list[int], mounts: list[str], told: bool,
     expected: str, reason: str,
 ) -> None:  # fmt: skip
-    word, why = verdict(Found(node.key(key), "", "", pids, mounts=mounts), node.host, pod, sandbox, told)
+    word, why = verdict(held(node.key(key), pids=pids, mounts=mounts), node.host, pod, sandbox, told)
     assert (word, reason in why) == (expected, True), why
 
 
@@ -410,7 +411,7 @@ A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
         (namespace(1, "pod", interface(A, kind="ipvlan")), namespace(2, "host", interface(A)), []),
         (namespace(1, "pod", interface(A, "10.0.0.1"), interface(A, "10.0.0.1")), namespace(2, "pod"), []),
         (namespace(1, "pod", interface("00:00:00:00:00:00")), namespace(2, "pod", interface("00:00:00:00:00:00")), []),
-        (namespace(1, "pod", replace(interface(A), master="bond0")), namespace(2, "pod", interface(A)), []),
+        (namespace(1, "pod", interface(A)._replace(master="bond0")), namespace(2, "pod", interface(A)), []),
         (namespace(1, "pod", interface(A, "fe80::1")), namespace(2, "pod", interface(B, "fe80::1")), []),
     ],
     ids=["none", "address", "mac", "a test's namespace", "ipvlan shares it", "twice in one namespace", "no mac", "a bond's port", "link-local"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -213,6 +213,6 @@ def test_the_hosts_routes_that_lead_to_a_pod(peer: Peer, leading: tuple[str, ...
     """Not its default route, nor the link-local one that every interface has."""
     through = {"if7": ["default", "10.244.2.14", "10.244.2.0/24", "10.9.0.0/16", "fe80::/64", "fe80::/10", "fd00::14", "fd01::/64"],
                "": ["10.244.2.14"]}  # fmt: skip
-    (one,) = routed((replace(link(2, 7, 0), addresses=GLOBAL, peer=peer),), through)
+    (one,) = routed((link(2, 7, 0)._replace(addresses=GLOBAL, peer=peer),), through)
     assert one.peer is not None and one.peer.routes == leading
     assert unbridged((one,)) is bool(leading or peer.index == 8)

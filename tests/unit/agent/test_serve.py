@@ -125,4 +125,4 @@ def test_another_request_has_a_frame_of_its_own(pipes: Pipes, answered: list[Que
 
 def test_a_frames_kind_and_its_payload_belong_together(pipes: Pipes, answered: list[Question]) -> None:
     _, (kind, payload) = conversation(pipes, [HELLO, (Kind.LINKING, QUESTION[1])])
-    assert kind is Kind.ERROR and "unexpected shape at Linking" in json.loads(payload)["message"]
+    assert kind is Kind.ERROR and "Linking.action should be a str" in json.loads(payload)["message"]

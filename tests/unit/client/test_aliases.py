@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -185,13 +184,13 @@ def test_list_asks_these_nodes_or_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_request_carries_the_nodes_runtime() -> None:
     request = Linking("list")
-    assert request.at("docker") == replace(request, runtime="docker")
+    assert request.at("docker") == request._replace(runtime="docker")
 
 
 def test_an_answer_of_another_kind_is_not_taken() -> None:
     """What belongs together is pinned: each request with its frame and its reply."""
     from kubectl_netns import wire
 
-    assert wire.REPLIES[Linking] is Linked and wire.kind_of(Linking("list")) is wire.Kind.LINKING
+    assert Linking("list").reply() is Linked and wire.kind_of(Linking("list")) is wire.Kind.LINKING
     with pytest.raises(errors.ProtocolError):
         wire.decode(Linked, wire.encode(Answer("linux/amd64", ())))

@@ -25,7 +25,7 @@ from kubectl_netns.questions import Answer
 os.read(0, 1 << 20)
 def write(data): sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
 writer = wire.Writer(write)
-writer.send(wire.Kind.HELLO, json.dumps({"version": 1, "nonce": NONCE}).encode())
+writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": NONCE}).encode())
 writer.send(wire.Kind.ANSWER, wire.encode(Answer("linux/amd64", ())))
 """
 GOOD = HELLO + "writer.end()"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
@@ -64,7 +64,7 @@ class Api:
 
 
 def item(name: str, *matches: Match) -> Any:
-    return replace(CONTAINERD, node=None, pod=Pod("shop", name, f"uid-{name}", (), False), found_by=matches)
+    return CONTAINERD._replace(node=None, pod=Pod("shop", name, f"uid-{name}", (), False), found_by=matches)
 
 
 FOUND = Match("address", "10.244.2.14", "eth0 (2)")
@@ -140,7 +140,7 @@ def test_a_hit_is_completed_by_the_api_server(monkeypatch: pytest.MonkeyPatch) -
 def test_a_pod_that_only_the_api_server_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its address is not inside, or its container has ended: it is asked for by name then, in a visit of its own."""
     stage = Stage(monkeypatch, PODS)
-    answers = [NOTHING, answer(replace(item("app"), interfaces=()))]
+    answers = [NOTHING, answer(item("app")._replace(interfaces=()))]
     monkeypatch.setattr(stage.nodes["c"], "ask", lambda question, progress: stage.nodes["c"].asked.append(question) or answers.pop(0))
     report = stage.find(OLD)
     (one,) = report.items

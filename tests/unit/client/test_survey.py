@@ -78,7 +78,7 @@ class Fake:
 
 
 def item(name: str, template: Any = CONTAINERD) -> Any:
-    return replace(template, node=None, pod=Pod("shop", name, f"uid-{name}", (), False))
+    return template._replace(node=None, pod=Pod("shop", name, f"uid-{name}", (), False))
 
 
 class Stage:
@@ -170,7 +170,7 @@ def test_a_nodes_pods_get_the_api_servers_facts(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_host_is_nobodys_pod(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked for a node, its own namespace stays its own, also where a pod with the host's network is in it."""
-    shared = replace(HOST, pod=Pod("shop", "x", "uid-x", (), True))
+    shared = HOST._replace(pod=Pod("shop", "x", "uid-x", (), True))
     report = survey.nodes(Stage(monkeypatch, {"a": answer(shared)}, {"x": "a"}).reach, ["a"])
     assert [(one.role, one.pod and one.pod.ips, one.warnings) for one in report.items] == [("host", (), ())]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -17,7 +16,7 @@ from kubectl_netns.model import Warning
 from tests.unit.facts import CONTAINERD, HOST
 
 LOST, LATE = NotFoundError('no pod "x"'), NodeError("node a is not ready")
-UNREADABLE = replace(HOST, warnings=(Warning("namespace-unreadable", "no"),))
+UNREADABLE = HOST._replace(warnings=(Warning("namespace-unreadable", "no"),))
 
 
 def told(report: Report, output: Format = Format.name, single: bool = True) -> tuple[ExitStatus, str, str]:
@@ -27,7 +26,7 @@ def told(report: Report, output: Format = Format.name, single: bool = True) -> t
 
 @pytest.mark.parametrize(("report", "status"), [
     (Report((CONTAINERD,)), ExitStatus.ANSWERED),
-    (Report((replace(CONTAINERD, warnings=(Warning("pod-ip-missing", "careful"),)),)), ExitStatus.ANSWERED),
+    (Report((CONTAINERD._replace(warnings=(Warning("pod-ip-missing", "careful"),)),)), ExitStatus.ANSWERED),
     (Report((CONTAINERD,), (LOST,)), ExitStatus.INCOMPLETE),
     (Report((CONTAINERD,), (), (Warning("runtime-unavailable", "refused"),)), ExitStatus.INCOMPLETE),
     (Report((CONTAINERD,), (), (Warning("namespace-unreadable", "no"),)), ExitStatus.INCOMPLETE),

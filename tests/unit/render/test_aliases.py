@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -17,16 +16,16 @@ from tests.unit.facts import CONTAINERD, NAMED, NASTY, STALE
 
 LINK = Link("node-b", "shop_web", "/run/netns/shop_web", "/run/netns/cni-1", 4026532576, "live", "made", Owner("shop", "web", "8f0c"),
             "2026-01-01T00:00:00Z", "me@here")  # fmt: skip
-GONE = replace(LINK, node="node-a", name="old", path="/run/netns/old", state="stale", outcome=None, reason="it is not there any more")
-EVIL = replace(LINK, name=NASTY, path=NASTY, target=NASTY, pod=Owner(NASTY, NASTY, NASTY), started_by=NASTY, reason=NASTY, node=NASTY)
+GONE = LINK._replace(node="node-a", name="old", path="/run/netns/old", state="stale", outcome=None, reason="it is not there any more")
+EVIL = LINK._replace(name=NASTY, path=NASTY, target=NASTY, pod=Owner(NASTY, NASTY, NASTY), started_by=NASTY, reason=NASTY, node=NASTY)
 
 
 @pytest.mark.parametrize(("link", "said"), [
     (LINK, "/run/netns/shop_web on node-b → /run/netns/cni-1"),
-    (replace(LINK, outcome="present"), "/run/netns/shop_web on node-b → /run/netns/cni-1 (it was there already)"),
-    (replace(LINK, outcome="replaced"), "/run/netns/shop_web on node-b → /run/netns/cni-1 (in place of a stale one)"),
-    (replace(LINK, outcome="removed"), "/run/netns/shop_web on node-b removed"),
-    (replace(LINK, node=None), "/run/netns/shop_web → /run/netns/cni-1"),
+    (LINK._replace(outcome="present"), "/run/netns/shop_web on node-b → /run/netns/cni-1 (it was there already)"),
+    (LINK._replace(outcome="replaced"), "/run/netns/shop_web on node-b → /run/netns/cni-1 (in place of a stale one)"),
+    (LINK._replace(outcome="removed"), "/run/netns/shop_web on node-b removed"),
+    (LINK._replace(node=None), "/run/netns/shop_web → /run/netns/cni-1"),
 ])  # fmt: skip
 def test_what_was_done(link: Link, said: str) -> None:
     assert sentences([link], wide=False) == said
@@ -45,7 +44,7 @@ def test_the_table() -> None:
 def test_paths_and_usage() -> None:
     assert paths([LINK, GONE]) == "/run/netns/shop_web\n/run/netns/old"
     assert usage([LINK, GONE]) == "on node-b: ip netns exec shop_web ip addr"
-    assert usage([replace(LINK, node=None)]) == "on this machine: ip netns exec shop_web ip addr"
+    assert usage([LINK._replace(node=None)]) == "on this machine: ip netns exec shop_web ip addr"
 
 
 def test_nothing_reaches_a_terminal_raw() -> None:
@@ -72,10 +71,10 @@ def test_the_keys_of_the_contract() -> None:
 
 def test_list_tells_the_other_names_of_a_namespace_and_the_stale_ones() -> None:
     names = ("/run/netns/cni-26d4bfd1", "/run/netns/shop_web", "/run/docker/netns/x")
-    linked = replace(CONTAINERD, namespace=replace(CONTAINERD.namespace, names=names))
+    linked = CONTAINERD._replace(namespace=CONTAINERD.namespace._replace(names=names))
     header, row = table.listing([linked], wide=False).splitlines()
     assert header.endswith("ALSO CALLED") and row.split()[-1] == "shop_web"
-    twice = replace(NAMED, namespace=replace(NAMED.namespace, names=("/run/netns/blue", "/run/netns/navy")))
+    twice = NAMED._replace(namespace=NAMED.namespace._replace(names=("/run/netns/blue", "/run/netns/navy")))
     assert [line.split()[-1] for line in table.listing([linked, twice], wide=False).splitlines()] == ["CALLED", "shop_web", "navy"]
     assert "ALSO CALLED" not in table.listing([CONTAINERD, NAMED, STALE], wide=False)
     (stale,) = [line for line in table.listing([linked, STALE], wide=True).splitlines() if "stale" in line]

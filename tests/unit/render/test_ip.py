@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import replace
-
 import pytest
 
 from kubectl_netns.model import Address
@@ -34,7 +31,7 @@ def test_several_are_set_apart() -> None:
     text = ip.addresses([CONTAINERD, DOCKER])
     one, other = (f"# {item.node} shop/web-6d5f net:[4026532576]\n{EXPECTED}" for item in (CONTAINERD, DOCKER))
     assert text == f"{one}\n\n{other}"
-    unnumbered = dataclasses.replace(DOCKER, namespace=dataclasses.replace(DOCKER.namespace, inode=None, path=None))
+    unnumbered = DOCKER._replace(namespace=DOCKER.namespace._replace(inode=None, path=None))
     assert "# shop/web-6d5f not to be read\n" in ip.addresses([unnumbered, unnumbered])
 
 
@@ -47,7 +44,7 @@ def test_several_are_set_apart() -> None:
      "    inet 10.0.0.3/24 scope global secondary eth0"),
 ])  # fmt: skip
 def test_addresses(address: Address, line: str) -> None:
-    assert ip.interface(replace(ETH0, addresses=(address,)), {})[2] == line
+    assert ip.interface(ETH0._replace(addresses=(address,)), {})[2] == line
 
 
 @pytest.mark.parametrize(("changes", "start"), [
@@ -56,17 +53,17 @@ def test_addresses(address: Address, line: str) -> None:
     ({"peer": None, "link_index": None, "link_nsid": None}, "2: eth0: <"),
 ])  # fmt: skip
 def test_the_name_and_what_it_sits_on(changes: dict[str, object], start: str) -> None:
-    assert ip.interface(replace(ETH0, **changes), {})[0].startswith(start)  # type: ignore[arg-type]
+    assert ip.interface(ETH0._replace(**changes), {})[0].startswith(start)  # type: ignore[arg-type]
 
 
 def test_a_link_on_one_that_is_down() -> None:
-    vlan = replace(ETH0, name="v", parent="eth0", peer=None, link_nsid=None, link_index=9)
+    vlan = ETH0._replace(name="v", parent="eth0", peer=None, link_nsid=None, link_index=9)
     assert "UP,LOWER_UP,M-DOWN>" in ip.interface(vlan, {9: False})[0]
     assert "M-DOWN" not in ip.interface(vlan, {9: True})[0]
 
 
 def test_altnames_stand_below_the_link() -> None:
-    assert ip.interface(replace(ETH0, altnames=("uplink",)), {})[2] == "    altname uplink"
+    assert ip.interface(ETH0._replace(altnames=("uplink",)), {})[2] == "    altname uplink"
 
 
 @pytest.mark.parametrize("name", ALL)

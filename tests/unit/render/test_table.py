@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +52,7 @@ def test_a_card() -> None:
 
 
 def test_a_listing() -> None:
-    assert words(table.listing([HOST, CONTAINERD, replace(NAMED, node="node-b"), STALE], wide=False)) == words(LISTING)
+    assert words(table.listing([HOST, CONTAINERD, NAMED._replace(node="node-b"), STALE], wide=False)) == words(LISTING)
 
 
 def test_columns_are_aligned() -> None:
@@ -83,8 +81,8 @@ def test_every_interface_has_a_line(wide: bool) -> None:
 
 @given(st.text(), st.text())
 def test_no_text_of_a_node_reaches_the_terminal_raw(name: str, message: str) -> None:
-    interfaces = (replace(ETH0, name=name, kind=name, master=message, peer=None),)
-    item = replace(ORPHAN, interfaces=interfaces, warnings=(Warning("x", message),), reason=message)
+    interfaces = (ETH0._replace(name=name, kind=name, master=message, peer=None),)
+    item = ORPHAN._replace(interfaces=interfaces, warnings=(Warning("x", message),), reason=message)
     for text in (table.card(item, True), table.listing([item], True), table.listing([item], False)):
         assert all(line.isprintable() for line in text.split("\n"))
 
@@ -142,5 +140,5 @@ def test_nodes_are_named_where_there_are_several() -> None:
 
 
 def test_long_lists_of_interfaces_are_cut() -> None:
-    item = replace(ALL["CROWDED"], namespace=Namespace(1, 4, None, None, ()))
+    item = ALL["CROWDED"]._replace(namespace=Namespace(1, 4, None, None, ()))
     assert "+4996" in table.listing([item], False)
