@@ -23,11 +23,10 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from .. import wire
-from ..aliases import Linking
+from ..aliases import Linked, Linking
 from ..errors import ProtocolError
 from ..execution import Execution
 from ..questions import Question
-from . import aliases
 from .discover import survey
 from .place import HERE, NODE, Place
 
@@ -68,7 +67,7 @@ def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
         request: Question | Linking = wire.decode(wire.REQUESTS[kind], payload)
         threading.Thread(target=_follow, args=(reader, requests, nonce), daemon=True).start()
         signal.alarm(0)  # set by `client/boot.py`: from here on the pings tell whether there is a client
-        reply = aliases.serve(place, request) if isinstance(request, Linking) else survey(place, request)
+        reply = _linked(place, request) if isinstance(request, Linking) else survey(place, request)
         writer.send(wire.Kind.ANSWER, wire.encode(reply))
     except PermissionError as error:
         writer.send(wire.Kind.ERROR, _error(f"not allowed to enter network namespaces here: {error.strerror}", "permission"))
@@ -76,6 +75,12 @@ def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
         writer.send(wire.Kind.ERROR, _error(f"{type(error).__name__}: {error}", "failure"))
     writer.end()
     return 0
+
+
+def _linked(place: Place, linking: Linking) -> Linked:
+    from . import aliases  # not loaded for a question
+
+    return aliases.serve(place, linking)
 
 
 def _error(message: str, code: str) -> bytes:

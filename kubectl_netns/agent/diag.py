@@ -118,7 +118,7 @@ def parse_packet(payload: bytes, names: Mapping[int, str]) -> Socket:
     info = found.get(PACKET_DIAG_INFO, b"")
     device = NUMBER.unpack_from(info)[0] if len(info) >= NUMBER.size else 0
     name = names.get(device, f"if{device}") if device else None
-    uid = number(found, PACKET_DIAG_UID)
+    uid = number(found.get(PACKET_DIAG_UID))
     memory = found.get(PACKET_DIAG_MEMINFO, b"")
     receive, send = MEMINFO.unpack_from(memory) if len(memory) >= MEMINFO.size else (0, 0)
     word = "dgram" if kind == SOCK_DGRAM else "raw"

@@ -5,15 +5,16 @@ Sources: linux/if_link.h, linux/if_addr.h, linux/if.h; the words are those that 
 
 from __future__ import annotations
 
+import operator
 import socket
 import struct
 from collections import defaultdict
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..model import Address, ExtendedStatistics, Interface, Statistics
-from .details import details
-from .netlink import Netlink, attribute, attribute_list, attributes
+from .details import Details, details
+from .netlink import Netlink, Picker, attribute, attribute_list, attributes
 
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR = 16, 18, 20, 22
 RTM_GETNSID = 90
@@ -21,6 +22,7 @@ RTM_GETNSID = 90
 IFINFOMSG = struct.Struct("=BxHiII")  # family, type, index, flags, change
 IFADDRMSG = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 RTGENMSG = struct.Struct("=Bxxx")
+NSID_OF = struct.Struct("=BxxxHHI")  # it, and NETNSA_FD
 NUMBER = struct.Struct("=I")
 SIGNED = struct.Struct("=i")
 COUNTERS = struct.Struct("=8Q")  # the head of struct rtnl_link_stats64
@@ -42,7 +44,7 @@ LINK_FLAGS = ((0x8, "LOOPBACK"), (0x2, "BROADCAST"), (0x10, "POINTOPOINT"), (0x1
               (0x4000, "DYNAMIC"), (0x8000, "AUTOMEDIA"), (0x2000, "PORTSEL"), (0x20, "NOTRAILERS"), (0x1, "UP"),
               (0x10000, "LOWER_UP"), (0x20000, "DORMANT"), (0x40000, "ECHO"))  # fmt: skip
 IFF_UP, IFF_LOOPBACK, IFF_RUNNING, IFF_LOWER_UP = 0x1, 0x8, 0x40, 0x10000
-OPERSTATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
+OPERSTATES = dict(enumerate(("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")))
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 ADDRESS_FLAGS = ((0x80, "permanent"), (0x01, "temporary"), (0x02, "nodad"), (0x04, "optimistic"), (0x08, "dadfailed"),
                  (0x10, "home"), (0x20, "deprecated"), (0x40, "tentative"), (0x100, "mngtmpaddr"),
@@ -52,6 +54,7 @@ PROTOCOLS = {1: "kernel_lo", 2: "kernel_ra", 3: "kernel_ll"}
 FOREVER = 0xFFFFFFFF
 PAIRED = ("veth", "netkit")
 AF_UNSPEC = 0
+INDEX = operator.itemgetter(0)
 ALL_ADDRESSES = IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, 0)
 # without IPv6's own statistics (RTEXT_FILTER_SKIP_STATS), which the kernel would add up over all processors
 IFLA_EXT_MASK, SKIP_STATS = 29, 8
@@ -69,21 +72,27 @@ def read_interfaces(netlink: Netlink, extended: bool = False) -> tuple[Interface
             index, address = parse_address(payload)
             if address:
                 addresses[index].append(address)
-    dumped = netlink.dump(RTM_GETLINK, ALL_LINKS)
-    links = [cut_link(payload) for kind, payload in dumped if kind == RTM_NEWLINK]
+    links = [cut_link(payload) for kind, payload in netlink.dump(RTM_GETLINK, ALL_LINKS) if kind == RTM_NEWLINK]
+    links.sort(key=INDEX)
     names = {link.index: link.name for link in links}
-    links.sort(key=lambda link: link.index)
-    return tuple(interface(link, tuple(addresses.get(link.index, ())), names, extended) for link in links)
+    return tuple([interface(link, tuple(addresses[link.index]), names, extended) for link in links])
 
 
 class Link(NamedTuple):
-    """One RTM_NEWLINK cut into attributes; `name` and `index` apart, because other links are named by them."""
+    """One RTM_NEWLINK cut into what LINK picks; `name` and `index` apart, because other links are named by them."""
 
     index: int  # type: ignore[assignment]
     name: str
     arp_type: int
     flags: int
-    found: dict[int, bytes]
+    values: tuple[Any, ...]
+
+
+LINK = Picker({
+    IFLA_IFNAME: "s", IFLA_ADDRESS: "s", IFLA_BROADCAST: "s", IFLA_MTU: "I", IFLA_LINK: "I", IFLA_QDISC: "s", IFLA_MASTER: "I",
+    IFLA_TXQLEN: "I", IFLA_OPERSTATE: "B", IFLA_LINKINFO: "s", IFLA_IFALIAS: "s", IFLA_STATS64: "s", IFLA_GROUP: "I",
+    IFLA_CARRIER_CHANGES: "I", IFLA_LINK_NETNSID: "i", IFLA_PROP_LIST: "s",
+})  # fmt: skip
 
 
 def cut_link(payload: bytes) -> Link:
@@ -91,61 +100,72 @@ def cut_link(payload: bytes) -> Link:
     if len(payload) < IFINFOMSG.size:
         raise ValueError("netlink: a link message was cut short")
     _, arp_type, index, flags, _ = IFINFOMSG.unpack_from(payload)
-    found = attributes(payload, IFINFOMSG.size)
-    name = text(found.get(IFLA_IFNAME)) or f"if{index}"
-    return Link(index, name, arp_type, flags, found)
+    values = LINK(payload, IFINFOMSG.size)
+    return Link(index, text(values[0]) or f"if{index}", arp_type, flags, values)
 
 
 def interface(link: Link, addresses: tuple[Address, ...], names: dict[int, str], extended: bool = False) -> Interface:
     """The facts of a link; `names` are those of the namespace's links by index. Raises ValueError when malformed."""
-    found, flags = link.found, link.flags
-    info = attributes(found.get(IFLA_LINKINFO, b""))
-    kind = text(info.get(IFLA_INFO_KIND)) or ("loopback" if flags & IFF_LOOPBACK else "physical")
-    more = details(kind, info.get(IFLA_INFO_DATA, b""))
-    operstate = _word(OPERSTATES, found.get(IFLA_OPERSTATE, b"\0")[:1])
-    running = "up" if flags & IFF_UP and flags & IFF_LOWER_UP else "down"
+    index, name, arp_type, flags, values = link
+    (_, mac, broadcast, mtu, link_index, qdisc, master, queue_length, state, info, alias, counters, group, carrier_changes,
+     link_nsid, properties) = values  # fmt: skip
+    kind, more = _info(info)
+    kind = kind or ("loopback" if flags & IFF_LOOPBACK else "physical")
+    operstate = OPERSTATES.get(state, "unknown")
     # link/none devices carry no address; iproute2 prints none either
-    link_type = ARPHRD.get(link.arp_type) or f"[{link.arp_type}]"
-    link_index, link_nsid = number(found, IFLA_LINK), signed(found, IFLA_LINK_NETNSID)
-    master = number(found, IFLA_MASTER)
+    link_type = ARPHRD.get(arp_type) or f"[{arp_type}]"
     parent = None
-    if link_index and link_index != link.index and kind not in PAIRED:
+    if link_index and link_index != index and kind not in PAIRED:
         # in another namespace only its index is known
         parent = names.get(link_index) if link_nsid is None else None
         parent = parent or f"if{link_index}"
+    running = "up" if flags & IFF_UP and flags & IFF_LOWER_UP else "down"
     return Interface(
-        index=link.index,
-        name=link.name,
-        kind=kind,
-        state=running if operstate == "unknown" else operstate,
-        flags=link_flags(flags),
-        mtu=number(found, IFLA_MTU) or 0,
-        mac=None if link_type == "loopback" else link_address(found.get(IFLA_ADDRESS), link_type),
-        altnames=_altnames(found[IFLA_PROP_LIST]) if IFLA_PROP_LIST in found else (),
-        alias=text(found.get(IFLA_IFALIAS)),
-        addresses=addresses,
-        master=None if master is None else names.get(master, str(master)),
-        parent=parent,
-        peer=None,
-        statistics=_statistics(found.get(IFLA_STATS64)),
+        index,
+        name,
+        kind,
+        running if operstate == "unknown" else operstate,
+        link_flags(flags),
+        mtu or 0,
+        None if link_type == "loopback" else link_address(mac, link_type),
+        _altnames(properties) if properties else (),
+        text(alias),
+        addresses,
+        None if master is None else names.get(master, str(master)),
+        parent,
+        None,
+        _statistics(counters),
         operstate=operstate,
         link_type=link_type,
-        broadcast=link_address(found.get(IFLA_BROADCAST), link_type),
-        qdisc=text(found.get(IFLA_QDISC)),
-        group=number(found, IFLA_GROUP) or 0,
-        queue_length=number(found, IFLA_TXQLEN),
+        broadcast=link_address(broadcast, link_type),
+        qdisc=text(qdisc),
+        group=group or 0,
+        queue_length=queue_length,
         link_index=link_index,
         link_nsid=link_nsid,
         vlan_id=more.vlan_id,
         mode=more.mode,
         tunnel=more.tunnel,
-        extended_statistics=_extended(found) if extended else None,
+        extended_statistics=_extended(counters, carrier_changes) if extended else None,
     )
+
+
+@lru_cache(maxsize=256)
+def _info(info: bytes | None) -> tuple[str | None, Details]:
+    """What IFLA_LINKINFO says of a link: its kind, and what only that kind has. The same of most links."""
+    found = attributes(info or b"")
+    kind = text(found.get(IFLA_INFO_KIND))
+    return kind, details(kind or "", found.get(IFLA_INFO_DATA, b""))
 
 
 def _altnames(properties: bytes) -> tuple[str, ...]:
     names = (text(value) for kind, value in attribute_list(properties) if kind == IFLA_ALT_IFNAME)
     return tuple(filter(None, names))
+
+
+ADDRESS = Picker({
+    IFA_LOCAL: "s", IFA_ADDRESS: "s", IFA_BROADCAST: "s", IFA_LABEL: "s", IFA_CACHEINFO: "s", IFA_FLAGS: "I", IFA_PROTO: "B",
+})  # fmt: skip
 
 
 def parse_address(payload: bytes) -> tuple[int, Address | None]:
@@ -155,36 +175,33 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
     family, prefix_length, short_flags, scope, index = IFADDRMSG.unpack_from(payload)
     if family not in FAMILIES:
         return index, None
-    found = attributes(payload, IFADDRMSG.size)
-    flags = number(found, IFA_FLAGS)
-    flags = short_flags if flags is None else flags
+    local, far, broadcast, label, lifetimes, flags, protocol = ADDRESS(payload, IFADDRMSG.size)
     # IFA_LOCAL is the address and IFA_ADDRESS the far end, where the two differ (IPv6 has only IFA_ADDRESS)
-    local = found.get(IFA_LOCAL, found.get(IFA_ADDRESS))
+    local = local or far
     if local is None:
         return index, None
-    far = found.get(IFA_ADDRESS, local)
-    lifetimes = found.get(IFA_CACHEINFO, b"")
-    preferred, valid = CACHEINFO.unpack_from(lifetimes)[:2] if len(lifetimes) >= CACHEINFO.size else (FOREVER, FOREVER)
-    protocol = found.get(IFA_PROTO, b"")
+    if lifetimes and len(lifetimes) >= CACHEINFO.size:
+        preferred, valid, _, _ = CACHEINFO.unpack_from(lifetimes)
+    else:
+        preferred = valid = FOREVER
     return index, Address(
-        family=FAMILIES[family],
-        address=ip(local),
-        prefix_length=prefix_length,
-        scope=SCOPES.get(scope, str(scope)),
-        peer=None if far == local else ip(far),
-        broadcast=ip(found[IFA_BROADCAST]) if IFA_BROADCAST in found else None,
-        label=text(found.get(IFA_LABEL)),
-        flags=_address_flags(family, flags),
-        valid_lifetime=None if valid == FOREVER else valid,
-        preferred_lifetime=None if preferred == FOREVER else preferred,
-        protocol=PROTOCOLS.get(protocol[0], str(protocol[0])) if protocol and protocol[0] else None,
+        FAMILIES[family],
+        ip(local),
+        prefix_length,
+        SCOPES.get(scope) or str(scope),
+        None if far is None or far == local else ip(far),
+        None if broadcast is None else ip(broadcast),
+        text(label),
+        _address_flags(family, short_flags if flags is None else flags),
+        None if valid == FOREVER else valid,
+        None if preferred == FOREVER else preferred,
+        PROTOCOLS.get(protocol, str(protocol)) if protocol else None,
     )
 
 
 def nsid_of(netlink: Netlink, descriptor: int) -> int | None:
     """The number by which the socket's namespace knows the one behind `descriptor`; None when it has given none."""
-    request = RTGENMSG.pack(AF_UNSPEC) + attribute(NETNSA_FD, NUMBER.pack(descriptor))
-    return _nsid(netlink.get(RTM_GETNSID, request)[1])
+    return _nsid(netlink.get(RTM_GETNSID, NSID_OF.pack(AF_UNSPEC, NSID_OF.size - RTGENMSG.size, NETNSA_FD, descriptor))[1])
 
 
 def nsids(netlink: Netlink) -> set[int]:
@@ -194,7 +211,7 @@ def nsids(netlink: Netlink) -> set[int]:
 
 
 def _nsid(payload: bytes) -> int | None:
-    nsid = signed(attributes(payload, RTGENMSG.size), NETNSA_NSID)
+    nsid = signed(attributes(payload, RTGENMSG.size).get(NETNSA_NSID))
     return None if nsid is None or nsid < 0 else nsid
 
 
@@ -233,19 +250,13 @@ def ip(value: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET if len(value) == 4 else socket.AF_INET6, value)
 
 
-def _word(words: tuple[str, ...], value: bytes) -> str:
-    return words[value[0]] if value and value[0] < len(words) else "unknown"
-
-
-def number(found: dict[int, bytes], kind: int) -> int | None:
+def number(value: bytes | None) -> int | None:
     """A 32-bit attribute; None where it is absent or has another size."""
-    value = found.get(kind, b"")
-    return NUMBER.unpack(value)[0] if len(value) == NUMBER.size else None
+    return NUMBER.unpack(value)[0] if value is not None and len(value) == 4 else None
 
 
-def signed(found: dict[int, bytes], kind: int) -> int | None:
-    value = found.get(kind, b"")
-    return SIGNED.unpack(value)[0] if len(value) == SIGNED.size else None
+def signed(value: bytes | None) -> int | None:
+    return SIGNED.unpack(value)[0] if value is not None and len(value) == 4 else None
 
 
 def _statistics(value: bytes | None) -> Statistics | None:
@@ -255,11 +266,11 @@ def _statistics(value: bytes | None) -> Statistics | None:
     return Statistics(rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped)
 
 
-def _extended(found: dict[int, bytes]) -> ExtendedStatistics | None:
+def _extended(value: bytes | None, carrier_changes: int | None) -> ExtendedStatistics | None:
     """Counters are only ever added to the struct: the last ones may be missing."""
-    value = found.get(IFLA_STATS64, b"")
+    value = value or b""
     counters = struct.unpack_from(f"={len(value) // 8}Q", value)[8:]
     named = dict(zip(EXTENDED, counters))
     if "tx_compressed" not in named:
         return None
-    return ExtendedStatistics(**named, carrier_changes=number(found, IFLA_CARRIER_CHANGES))
+    return ExtendedStatistics(**named, carrier_changes=carrier_changes)

@@ -40,7 +40,7 @@ def parse_neighbour(payload: bytes, names: Mapping[int, str]) -> Neighbour | Non
     found = attributes(payload, NDMSG.size)
     if family not in FAMILIES or NDA_DST not in found:
         return None
-    extended = number(found, NDA_FLAGS_EXT) or 0
+    extended = number(found.get(NDA_FLAGS_EXT)) or 0
     return Neighbour(
         family=FAMILIES[family],
         address=ip(found[NDA_DST]),

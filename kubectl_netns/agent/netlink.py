@@ -9,15 +9,18 @@ Sources: linux/netlink.h, linux/rtnetlink.h.
 from __future__ import annotations
 
 import errno
+import operator
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 NLMSG_HEADER = struct.Struct("=IHHII")  # 16 bytes: length, type, flags, sequence, port
 ATTRIBUTE = struct.Struct("=HH")  # length, type
 INTEGER = struct.Struct("=i")
+HEADER = struct.Struct("=I")  # an attribute's, as one number
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
@@ -40,7 +43,8 @@ class Netlink:
     """
 
     def __init__(self, timeout: float = 10.0, protocol: int = socket.NETLINK_ROUTE) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        # SocketType: the plain one, without what Python's own puts around it, as there is one for each namespace
+        self._socket = socket.SocketType(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         # the kernel's own limit costs nothing, where Python's settimeout adds a poll to every receive
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEVAL.pack(int(timeout), 0))
         self._sequence = 0
@@ -73,100 +77,120 @@ class Netlink:
 
     def _answer(self, kind: int, flags: int, body: bytes) -> list[tuple[int, bytes]]:
         self._sequence += 1
-        header = NLMSG_HEADER.pack(NLMSG_HEADER.size + len(body), kind, flags, self._sequence, 0)
+        header = NLMSG_HEADER.pack(16 + len(body), kind, flags, self._sequence, 0)
         self._socket.send(header + body)
         found: list[tuple[int, bytes]] = []
-        interrupted = False
+        seen = 0
         while True:
             data = self._socket.recv(RECEIVE, socket.MSG_TRUNC)
             if len(data) > RECEIVE:
                 raise OSError(errno.EMSGSIZE, f"a netlink message of {len(data)} bytes")
-            for message, message_flags, sequence, payload in messages(data):
-                if sequence != self._sequence:
-                    continue  # the rest of an answer that was given up
-                interrupted |= bool(message_flags & NLM_F_DUMP_INTR)
-                if message in (NLMSG_ERROR, NLMSG_DONE):
-                    code = INTEGER.unpack_from(payload)[0] if len(payload) >= INTEGER.size else 0
-                    if code:
-                        raise OSError(-code, os.strerror(-code))
-                    if interrupted:
-                        raise Interrupted
-                    return found
-                found.append((message, payload))
-                if not flags & NLM_F_DUMP:
-                    return found
+            code, more = split(data, self._sequence, found)
+            seen |= more
+            if code:
+                raise OSError(-code, os.strerror(-code))
+            if code == 0 and seen & NLM_F_DUMP_INTR:
+                raise Interrupted
+            if code == 0 or (found and not flags & NLM_F_DUMP):
+                return found
 
 
-def messages(data: bytes) -> list[tuple[int, int, int, bytes]]:
-    """Cut one datagram into (type, flags, sequence, payload). Raises ValueError on a length that cannot be."""
-    found = []
-    offset, end = 0, len(data)
+def split(data: bytes, sequence: int, found: list[tuple[int, bytes]]) -> tuple[int | None, int]:
+    """Cut one datagram: what answers the request of this number is added to `found` as (type, payload).
+
+    Gives the code with which the answer ends (0, or a negative errno; None: more is to come) and the flags of its messages.
+    Raises ValueError on a length that cannot be.
+    """
+    offset, end, seen = 0, len(data), 0
     while offset < end:
         if end - offset < 16:
             raise ValueError("netlink: a header was cut short")
-        length, kind, flags, sequence, _ = NLMSG_HEADER.unpack_from(data, offset)
+        length, kind, flags, number, _ = NLMSG_HEADER.unpack_from(data, offset)
         following = offset + length
         if length < 16 or following > end:
             raise ValueError(f"netlink: a message of {length} bytes in {end - offset}")
-        found.append((kind, flags, sequence, data[offset + 16 : following]))
+        if number == sequence:  # else the rest of an answer that was given up
+            seen |= flags
+            if kind in (NLMSG_ERROR, NLMSG_DONE):
+                return (INTEGER.unpack_from(data, offset + 16)[0] if length >= 20 else 0), seen
+            found.append((kind, data[offset + 16 : following]))
         offset = following + 3 & ~3
-    return found
+    return None, seen
+
+
+def spans(data: bytes, offset: int = 0) -> Iterator[tuple[int, int, int]]:
+    """Where the attributes from `offset` on are: type without flag bits, begin and end of the value. Raises ValueError."""
+    size = len(data)
+    while offset + 4 <= size:
+        length, kind = ATTRIBUTE.unpack_from(data, offset)
+        end = offset + length
+        if length < 4 or end > size:
+            raise ValueError(f"netlink: an attribute of {length} bytes in {size - offset}")
+        yield kind & NLA_TYPE_MASK, offset + 4, end
+        offset = end + 3 & ~3
 
 
 def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
-    """Attributes from `offset` on, by type without flag bits; of a repeated one the last. Raises ValueError when malformed.
-
-    This is where an agent on a big node spends its time. Links, and addresses, mostly have the same attributes of the same sizes
-    one after the other, so a layout that fitted is tried first: it cuts all of them at once, and says itself whether it fits.
-    """
-    layout = _layouts.get((len(data) - offset, data[offset : offset + 4]))
-    if layout is not None:
-        cut, headers, kinds = layout
-        fields = cut.unpack_from(data, offset)
-        if fields[::2] == headers:
-            return dict(zip(kinds, fields[1::2]))
-    return _attributes(data, offset)
-
-
-Layout = tuple[struct.Struct, tuple[bytes, ...], tuple[int, ...]]
-"""What cuts a run of attributes into headers and values, the headers that it must find, and their types without flag bits."""
-
-_layouts: dict[tuple[int, bytes], Layout] = {}
-"""By the run's length and its first header."""
-
-MAX_LAYOUTS = 256
-
-
-def _attributes(data: bytes, offset: int) -> dict[int, bytes]:
-    """One by one; the layout is remembered for the next of this length."""
-    found: dict[int, bytes] = {}
-    begin, end, form = offset, len(data), "="
-    headers: list[bytes] = []
-    kinds: list[int] = []
-    while offset + 4 <= end:
-        length, kind = ATTRIBUTE.unpack_from(data, offset)
-        following = offset + length
-        if length < 4 or following > end:
-            raise ValueError(f"netlink: an attribute of {length} bytes in {end - offset}")
-        found[kind & NLA_TYPE_MASK] = data[offset + 4 : following]
-        headers.append(data[offset : offset + 4])
-        kinds.append(kind & NLA_TYPE_MASK)
-        offset = following + 3 & ~3
-        form += f"4s{length - 4}s{min(offset, end) - following}x"
-    if headers and len(_layouts) < MAX_LAYOUTS:
-        _layouts[end - begin, headers[0]] = struct.Struct(form), tuple(headers), tuple(kinds)
-    return found
+    """The values from `offset` on by their types; of a repeated one the last. Raises ValueError when malformed."""
+    return {kind: data[begin:end] for kind, begin, end in spans(data, offset)}
 
 
 def attribute_list(data: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Attributes one by one, for nests in which a type is repeated. Raises ValueError when malformed."""
-    end = len(data)
-    while offset + 4 <= end:
-        length, kind = ATTRIBUTE.unpack_from(data, offset)
-        if not 4 <= length <= end - offset:
-            raise ValueError(f"netlink: an attribute of {length} bytes in {end - offset}")
-        yield kind & NLA_TYPE_MASK, data[offset + 4 : offset + length]
-        offset += (length + 3) & ~3
+    """One by one, for nests in which a type is repeated. Raises ValueError when malformed."""
+    return ((kind, data[begin:end]) for kind, begin, end in spans(data, offset))
+
+
+class Picker:
+    """Picks some attributes' values, always in the same order; None for one that is absent, or not of its size.
+
+    `forms` says of each type, two or more, what it is: s for bytes of any length, else struct's letter for a number. Of a
+    repeated type the last counts. This is where an agent on a big node spends its time. Links, and addresses, mostly have the
+    same attributes of the same sizes one after the other, so a layout that fitted is tried first: one step tells whether it
+    fits, and one cuts out what is wanted.
+    """
+
+    def __init__(self, forms: dict[int, str]) -> None:
+        self._forms = forms
+        self._layouts: dict[tuple[int, bytes], Layout] = {}
+
+    def __call__(self, data: bytes, offset: int) -> tuple[Any, ...]:
+        """From the attributes from `offset` on. Raises ValueError when malformed."""
+        key = len(data) - offset, data[offset : offset + 4]
+        layout = self._layouts.get(key)
+        if layout is None or layout[0].unpack_from(data, offset) != layout[1]:
+            layout = self._layout(data, offset)
+            if len(self._layouts) < MAX_LAYOUTS:
+                self._layouts[key] = layout
+        _, _, values, pick = layout
+        return pick((*values.unpack_from(data, offset), None))
+
+    def _layout(self, data: bytes, offset: int) -> Layout:
+        headers = values = "="
+        expected: list[int] = []
+        places: dict[int, int] = {}
+        count = 0
+        for kind, begin, end in spans(data, offset):
+            length = end - begin
+            padding = min(-length % 4, len(data) - end)
+            headers += f"I{length + padding}x"
+            expected += HEADER.unpack_from(data, begin - 4)
+            form = self._forms.get(kind)
+            if form == "s":
+                form = f"{length}s"
+            if form and struct.calcsize(f"={form}") == length:
+                places[kind], count = count, count + 1
+                values += f"4x{form}{padding}x"
+            else:
+                values += f"{4 + length + padding}x"
+        last = -1  # None, which is put behind the values
+        pick = operator.itemgetter(*(places.get(kind, last) for kind in self._forms))
+        return struct.Struct(headers), tuple(expected), struct.Struct(values), pick
+
+
+Layout = tuple[struct.Struct, tuple[int, ...], struct.Struct, Callable[[tuple[Any, ...]], tuple[Any, ...]]]
+"""What cuts out the headers, what these must be, what cuts out the values that are wanted, and what puts them in order."""
+
+MAX_LAYOUTS = 256
 
 
 def attribute(kind: int, value: bytes) -> bytes:

@@ -66,7 +66,7 @@ def parse_route(payload: bytes, names: Names) -> Route | None:
         return None
     found = attributes(payload, RTMSG.size)
     metrics = attributes(found.get(RTA_METRICS, b""))
-    device = number(found, RTA_OIF)
+    device = number(found.get(RTA_OIF))
     return Route(
         family=FAMILIES[family],
         kind=KINDS[kind] if kind < len(KINDS) else str(kind),
@@ -74,16 +74,16 @@ def parse_route(payload: bytes, names: Names) -> Route | None:
         gateway=_gateway(found),
         device=None if device is None else names.get(device, f"if{device}"),
         source=ip(found[RTA_PREFSRC]) if RTA_PREFSRC in found else None,
-        table=_table(number(found, RTA_TABLE) or table),
+        table=_table(number(found.get(RTA_TABLE)) or table),
         protocol=PROTOCOLS.get(protocol, str(protocol)),
         scope=SCOPES.get(scope, str(scope)),
-        metric=number(found, RTA_PRIORITY),
-        mtu=number(metrics, RTAX_MTU),
+        metric=number(found.get(RTA_PRIORITY)),
+        mtu=number(metrics.get(RTAX_MTU)),
         flags=tuple(word for bit, word in FLAGS if flags & bit),
         next_hops=_next_hops(found.get(RTA_MULTIPATH, b""), names),
         origin=_prefix(found.get(RTA_SRC), src_length, family),
         tos=tos or None,
-        nexthop_id=number(found, RTA_NH_ID),
+        nexthop_id=number(found.get(RTA_NH_ID)),
         preference=PREFERENCES.get(found[RTA_PREF][0]) if found.get(RTA_PREF) else None,
         expires=_expires(found.get(RTA_CACHEINFO, b"")),
     )
@@ -144,21 +144,21 @@ def parse_rule(payload: bytes) -> Rule | None:
         return None
     found = attributes(payload, RULE.size)
     word = ACTIONS.get(action, str(action))
-    mark = number(found, FRA_FWMARK)
-    suppressed = signed(found, FRA_SUPPRESS_PREFIXLEN)
+    mark = number(found.get(FRA_FWMARK))
+    suppressed = signed(found.get(FRA_SUPPRESS_PREFIXLEN))
     return Rule(
         family=FAMILIES[family],
-        priority=number(found, FRA_PRIORITY) or 0,
+        priority=number(found.get(FRA_PRIORITY)) or 0,
         source=_prefix(found.get(FRA_SRC), src_length, family),
         destination=_prefix(found.get(FRA_DST), dst_length, family),
         input_device=text(found.get(FRA_IIFNAME)),
         output_device=text(found.get(FRA_OIFNAME)),
         mark=mark,
-        mask=number(found, FRA_FWMASK) if mark is not None else None,
+        mask=number(found.get(FRA_FWMASK)) if mark is not None else None,
         action=word,
-        table=_table(number(found, FRA_TABLE) or table) if word == "lookup" else None,
+        table=_table(number(found.get(FRA_TABLE)) or table) if word == "lookup" else None,
         inverted=bool(flags & FIB_RULE_INVERT),
-        target=number(found, FRA_GOTO),
+        target=number(found.get(FRA_GOTO)),
         tos=tos or None,
         suppress_prefix_length=suppressed if suppressed is not None and suppressed >= 0 else None,
         ip_protocol=found[FRA_IP_PROTO][0] if found.get(FRA_IP_PROTO) else None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import NamedTuple, Protocol
 
 from ...model import Pod, Sandbox, Warning
@@ -56,7 +56,7 @@ def wanted(pod: Pod, pods: tuple[Pod, ...] | None) -> bool:
 
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC."""
-    return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(seconds)))
 
 
 def one_spelling(path: str) -> str:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from kubectl_netns.agent.links import nsid_of, read_interfaces
 from kubectl_netns.agent.netlink import (
+    MAX_LAYOUTS,
     NLM_F_DUMP,
     NLM_F_DUMP_INTR,
     NLM_F_REQUEST,
@@ -23,10 +24,11 @@ from kubectl_netns.agent.netlink import (
     RECEIVE,
     TRIES,
     Netlink,
+    Picker,
     attribute,
     attribute_list,
     attributes,
-    messages,
+    split,
 )
 
 MULTI = 0x2
@@ -174,7 +176,7 @@ def test_the_real_kernel_answers() -> None:
 )
 def test_a_malformed_datagram_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="netlink"):
-        list(messages(data))
+        split(data, 1, [])
 
 
 @pytest.mark.parametrize(
@@ -209,10 +211,51 @@ def test_attributes_round_trip(pairs: list[tuple[int, bytes]]) -> None:
     assert list(attribute_list(b"".join(attribute(kind, value) for kind, value in pairs))) == pairs
 
 
+SIZES = {"s": None, "B": 1, "H": 2, "I": 4, "i": 4}
+FORMS = st.dictionaries(st.integers(0, 6), st.sampled_from(sorted(SIZES)), min_size=2, max_size=7)
+PAIRS = st.lists(st.tuples(st.integers(0, 6), st.binary(max_size=5)), max_size=6)
+
+
+@settings(max_examples=300)
+@given(FORMS, st.lists(PAIRS, min_size=1, max_size=6))
+def test_a_picker_picks_what_is_there(forms: dict[int, str], runs: list[list[tuple[int, bytes]]]) -> None:
+    """Whatever it has learned from the runs before: each comes twice, and many have the same length and the same beginning."""
+    picker = Picker(forms)
+    for pairs in [*runs, *runs]:
+        sound = {kind: value for kind, value in pairs if kind in forms and SIZES[forms[kind]] in (None, len(value))}
+        expected = [
+            found if form == "s" or found is None else struct.unpack(f"={form}", found)[0]
+            for found, form in ((sound.get(kind), form) for kind, form in forms.items())
+        ]
+        run = b"".join(attribute(kind, value) for kind, value in pairs)
+        assert picker(b"head" + run, 4) == tuple(expected)
+
+
+def test_a_picker_remembers_so_many_layouts_and_no_more() -> None:
+    picker = Picker({1: "s", 2: "I"})
+    for length in range(MAX_LAYOUTS * 2):
+        assert picker(attribute(1, b"a" * length), 0) == (b"a" * length, None)
+    assert len(vars(picker)["_layouts"]) == MAX_LAYOUTS
+
+
+@settings(max_examples=300)
+@given(st.lists(st.binary(max_size=40), max_size=4))
+def test_arbitrary_bytes_are_picked_from_or_refused(runs: list[bytes]) -> None:
+    picker = Picker({1: "s", 2: "I"})
+    for data in [*runs, *runs]:
+        try:
+            known = attributes(data).get(1)
+        except ValueError:
+            with pytest.raises(ValueError, match="netlink"):
+                picker(data, 0)
+        else:
+            assert picker(data, 0)[0] == known
+
+
 @settings(max_examples=300)
 @given(st.binary(max_size=100))
 def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
-    for parse in (messages, attribute_list):
+    for parse in (lambda data: split(data, 1, []), attribute_list):
         try:
             list(parse(data))
         except ValueError:
