@@ -180,6 +180,7 @@ def version(console: Console) -> cli.ExitStatus:
         console.answer("ready")
         time.sleep(60)
     finally:
+        console.answer("cleaning up")
         time.sleep(1)
         console.answer("cleaned up")
 cli.VERBS["version"] = version
@@ -193,8 +194,26 @@ def test_a_signal_ends_a_command_through_its_clean_up_which_no_other_signal_ends
     process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout and process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    time.sleep(0.3)
+    assert process.stdout.readline() == "cleaning up\n"
     for another in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         process.send_signal(another)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "cleaned up\n", f"error: interrupted by {number.name}\n")
+
+
+AT_ONCE = """
+import os, signal
+SIGNALS = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
+def sleep(seconds):
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for one in SIGNALS:
+        os.kill(os.getpid(), one)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+"""
+
+
+def test_signals_that_come_at_once_are_one() -> None:
+    program = AT_ONCE + SLEEPER.replace("time.sleep(60)", "sleep(60)")
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert (result.returncode, result.stdout) == (130, "ready\ncleaning up\ncleaned up\n")
+    assert result.stderr == "error: interrupted by SIGHUP\n"
