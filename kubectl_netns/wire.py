@@ -210,7 +210,10 @@ def encode(fact: Any) -> Data:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
+    return ENCODER.encode(value).encode()
+
+
+ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def decode(cls: type[Fact], payload: bytes) -> Fact:

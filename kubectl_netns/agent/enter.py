@@ -12,8 +12,7 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 CLONE_NEWNET = 0x40000000
@@ -27,14 +26,17 @@ class NotANamespace(Exception):
     """The file is there, but it is no network namespace (a stale name, a mount not seen from here)."""
 
 
-@contextmanager
-def opened(path: str) -> Iterator[int]:
-    """A descriptor of the file at `path`, which `enter` checks. Raises OSError when it is gone."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+class opened:
+    """`with opened(path) as descriptor`: of the file at `path`, which `enter` checks. Raises OSError when it is gone."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
 
 
 def key_of(descriptor: int) -> Key:
