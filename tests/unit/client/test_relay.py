@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -133,6 +134,28 @@ def test_silence_ends_it(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NodeError, match="not been heard of"):
         talk("hello(); started(); time.sleep(60)")
     assert 2 <= time.monotonic() - begun < 8
+
+
+def test_once_the_command_has_ended_one_interrupt_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its output waits for a reader that does not read; there is no command any more that a first Ctrl-C could be for."""
+    reading, writing = os.pipe()
+    ended: list[bool] = []
+
+    def press(self: relay._Relay) -> None:
+        if self._ended and not ended:
+            ended.append(True)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(relay._Relay, "_watch_clock", press)
+    drain = threading.Timer(10, os.close, [reading])  # so that it ends in any case
+    drain.start()
+    agent = [sys.executable, "-c", BEGIN + "hello(); started(); writer.send(Kind.STDOUT, bytes(1 << 19)); exited()"]
+    streams = Streams(None, writing, 2, False, print, lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        relay.execute(agent, b"bundle", "cafe", lambda: None, Execution(Pod("", "x", None), ("x",), "auto", False, None), 20, streams)
+    drain.cancel()
+    os.close(reading)
+    os.close(writing)
 
 
 def until(what: Callable[[], bool]) -> None:

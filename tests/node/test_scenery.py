@@ -1,0 +1,55 @@
+"""What a command sees of the file system, and what the node sees of that: mount namespaces of a node and of a command in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# in a mount namespace of its own, which is the node; the command's is made within. Both say which mounts of ours they see
+NODE = """
+import json, os, subprocess, sys
+from kubectl_netns.agent import kernel, scenery
+folder, flags = sys.argv[1:]
+subprocess.run(["mount", "--make-rshared", "/"], check=True)
+subprocess.run(["mount", "-o", f"remount,bind,{flags}", "/sys"], check=True)
+
+def seen():
+    with open("/proc/self/mountinfo") as file:
+        return sorted(line.split()[4].removeprefix(folder) for line in file if line.split()[4].startswith(folder))
+
+go, going = os.pipe()
+back, tell = os.pipe()
+if not os.fork():
+    failed = scenery.arrange({})
+    kernel.mount("tmpfs", f"{folder}/inside", "tmpfs", 0)
+    os.write(tell, b".")
+    os.read(go, 1)
+    readonly = bool(os.statvfs("/sys").f_flag & os.ST_RDONLY)
+    print(json.dumps({"inside": seen(), "readonly": readonly, "failed": failed}), flush=True)
+    os._exit(0)
+os.read(back, 1)
+on_the_node = seen()
+kernel.mount("tmpfs", f"{folder}/later", "tmpfs", 0)
+os.write(going, b".")
+os.wait()
+print(json.dumps({"node": on_the_node}))
+"""
+
+
+@pytest.mark.parametrize("flags", ["ro", "rw"])
+def test_no_mount_leaves_it_and_the_nodes_come_in(root: None, tmp_path: Path, flags: str) -> None:
+    """And /sys can be written to inside exactly where it can be outside."""
+    for name in ("inside", "later"):
+        (tmp_path / name).mkdir()
+    node = ["unshare", "--mount", "--net", sys.executable, "-c", NODE, str(tmp_path), flags]
+    result = subprocess.run(node, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    command, outside = map(json.loads, result.stdout.splitlines())
+    assert outside == {"node": []}
+    assert command["inside"] == ["/inside", "/later"]
+    assert command["readonly"] == (flags == "ro")
+    assert command["failed"] == ["/etc/resolv.conf is not the pod's: no process of the pod has one"]
