@@ -36,6 +36,7 @@ PATIENCE = 2.0  # between SIGHUP and SIGKILL
 LAST = 5.0  # after SIGKILL: a process that the kernel does not end by then is left to the agent pod's end
 SHELL = "/bin/sh"
 EXEC_FAILED = 126
+TERMINAL = 64 << 10  # bytes that one holds at most
 
 
 def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, socket.socket]:
@@ -59,6 +60,18 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
         _tell(theirs, {"error": "failure", "message": f"{type(error).__name__}: {error}"})
     finally:
         os._exit(0)
+
+
+def finish(pid: int) -> None:
+    """Once its socket is closed: give the supervisor its time."""
+    deadline = time.monotonic() + PATIENCE + LAST + 1
+    while pid and time.monotonic() < deadline:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return
+        except ChildProcessError:
+            return
+        time.sleep(0.005)
 
 
 def _close_all_but(*kept: int) -> None:
@@ -176,6 +189,11 @@ class _Supervisor:
 
 def resize(terminal: int, screen: Screen) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", screen.rows, screen.columns, 0, 0))
+
+
+def waiting(output: int) -> int:
+    """Bytes that may be there to be read. A terminal does not tell of all that it holds (4095 of 15000: m, Linux 6.18)."""
+    return TERMINAL if os.isatty(output) else int(struct.unpack("i", fcntl.ioctl(output, termios.FIONREAD, bytes(4)))[0])
 
 
 def _become(

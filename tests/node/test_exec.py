@@ -197,6 +197,22 @@ def test_what_it_leaves_in_the_background_ends_with_it(inside: Inside, command: 
     assert alive("86398") == []
 
 
+def test_a_stranger_that_goes_on_writing_is_not_waited_for(inside: Inside) -> None:
+    """It opened the command's stdout by itself, and so nobody here can end it; as a daemon has it that was handed the descriptor."""
+    def write() -> None:
+        soon(lambda: alive("3.86394"))
+        with open(f"/proc/{alive('3.86394')[0]}/fd/1", "wb") as out:
+            inside.world.start("yes", stdout=out)
+
+    stranger = threading.Thread(target=write)
+    stranger.start()
+    begun = time.monotonic()
+    assert inside("sleep", "3.86394") == 0
+    assert time.monotonic() - begun < 15
+    stranger.join()
+    assert inside.out.startswith(b"y\ny\n")
+
+
 def test_nobody_pins_the_namespace_while_the_command_runs(inside: Inside) -> None:
     """Only processes are in it: an open descriptor would keep a deleted pod's veth alive for as long as somebody looks on."""
     look = "sleep 0.5; find /proc/[0-9]*/fd -lname \"$1\" -o -lname \"$2\" 2>/dev/null; true"

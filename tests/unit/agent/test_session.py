@@ -7,6 +7,9 @@ import json
 import os
 import signal
 import socket
+import threading
+import time
+import tty
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -59,9 +62,10 @@ class Scene:
             os.set_blocking(end, False)
         return 0, ours
 
-    def begin(self) -> Scene:
+    def begin(self, *terminal: int) -> Scene:
         self.session._start(Job(EXECUTION, os.open(os.devnull, os.O_RDONLY), (0, 0), {}))
-        self.tell(started="node", path="/bin/x", warnings=[])
+        message = json.dumps({"started": "node", "path": "/bin/x", "warnings": []}).encode()
+        socket.send_fds(self.supervisor, [message], terminal)
         assert self.turns() == [(Kind.STARTED, b'{"tools":"node","path":"/bin/x","warnings":[]}')]
         return self
 
@@ -261,3 +265,82 @@ def test_output_that_a_stranger_holds_open_is_waited_for_a_moment(scene: Scene) 
     assert scene.turns() == [(Kind.STDOUT, b"late")]
     scene.now += 0.2
     assert scene.turns()[:1] == [(Kind.EXITED, b"\3")]
+
+
+def test_a_stranger_that_goes_on_writing_keeps_nothing_open(scene: Scene) -> None:
+    scene.begin()
+    scene.ended(3)
+    said: list[Kind] = []
+    for _ in range(30):
+        os.write(scene.stdout, b"y\n")
+        said += [kind for kind, _ in scene.turns(1)]
+        scene.now += 0.1
+        if Kind.END in said:
+            break
+    assert said[-2:] == [Kind.EXITED, Kind.END] and Kind.STDOUT in said
+
+
+@pytest.mark.parametrize("stranger", [False, True])
+def test_what_the_command_wrote_last_waits_for_a_slow_client(scene: Scene, stranger: bool) -> None:
+    """It takes nothing for an hour, while a stranger holds the output or while nobody does."""
+    scene.begin()
+    written = 0
+    for _ in range(100):
+        try:
+            written += os.write(scene.stdout, bytes(wire.CHUNK))
+        except BlockingIOError:
+            pass
+        scene.turns(1, listen=False)
+    for output in [] if stranger else [scene.stdout, scene.stderr]:
+        os.close(output)
+    scene.ended(3)
+    for _ in range(900):
+        scene.now += 4
+        scene.say(Kind.PING)
+        scene.turns(1, listen=False)
+    said = scene.turns(60)
+    assert sum(len(payload) for kind, payload in said if kind is Kind.STDOUT) == written
+    assert [kind for kind, _ in said[-2:]] == [Kind.EXITED, Kind.END]
+
+
+@pytest.mark.parametrize("stranger", [False, True])
+def test_a_terminals_last_words_wait_for_a_slow_client_too(scene: Scene, stranger: bool) -> None:
+    """A terminal does not say how much it holds."""
+    master, slave = os.openpty()
+    scene.begin(master)
+    tty.setraw(slave)
+    os.set_blocking(slave, False)
+    written = 0
+    for _ in range(150):
+        try:
+            written += os.write(slave, bytes(wire.CHUNK))
+        except BlockingIOError:
+            pass
+        scene.turns(1, listen=False)
+    if not stranger:
+        os.close(slave)
+    scene.ended()
+    for _ in range(900):
+        scene.now += 4
+        scene.say(Kind.PING)
+        scene.turns(1, listen=False)
+    received, end = 0, time.monotonic() + 20  # the kernel hands them on when it likes
+    while received < written and time.monotonic() < end:
+        received += len(scene.said(Kind.STDOUT, 1))
+    assert received == written
+    scene.now += session.LINGER + 1
+    scene.turns()
+    assert scene.session._ended
+
+
+def test_a_supervisor_that_is_stopped_holds_nobody_up(scene: Scene) -> None:
+    """Its socket takes only so many signals that it does not read."""
+    scene.begin()
+    unblocked = threading.Timer(10, scene.supervisor.close)
+    unblocked.start()
+    for _ in range(2000):
+        scene.say(Kind.SIGNAL, bytes([signal.SIGINT]))
+    scene.say(Kind.PING)
+    scene.turns(10)
+    assert scene.signs == 1 and unblocked.is_alive()
+    unblocked.cancel()
