@@ -54,16 +54,15 @@ class Session:
         self._pending, self._input, self._taken = bytearray(), bytearray(), 0
         self._input_ended = False
         self._stdin: int | None = None
-        self._outputs: dict[int, int] = {}  # descriptor → 1 or 2
         self._terminal: int | None = None
+        self._outputs: dict[int, int] = {}  # descriptor → 1 or 2
         self._channel: socket.socket | None = None
         self._supervisor = 0
-        self._begun = self._running = False
         self._signals: list[int] = []
         self._status: int | None = None
         self._left: float | None = None  # when the supervisor had ended
         self._owed: dict[int, int] = {}  # descriptor → bytes of the command's that may be in it still
-        self._ended = False
+        self._begun = self._running = self._ended = False
         self._heard = self._sent = self._turned = self._stirred = time.monotonic()
 
     def run(self) -> int:
@@ -297,4 +296,5 @@ class Session:
             os.close(descriptor)
         if self._channel:
             self._channel.close()
-        supervisor.finish(self._supervisor)
+        if self._supervisor:
+            supervisor.finish(self._supervisor)

@@ -7,8 +7,8 @@ It is forked from the agent, speaks with it over a socket of packets, and goes o
                          later {status}, when the command has ended and nothing that it started is left; then the end
 
 All descendants become its children when their parents end (a child subreaper), so to end everything is to end one's children
-until there are none. They get SIGHUP first, then SIGKILL. Once the files of another root are around us nothing may be imported,
-and nothing may be looked up through the C library's own files.
+until there are none. They get SIGHUP first, then SIGKILL. What a killed supervisor leaves becomes the agent's in the same way.
+Once the files of another root are around us nothing may be imported or looked up through the C library's own files.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
 
     `stdio` are the command's own descriptors; None: it gets a terminal. The caller closes its copies.
     """
+    kernel.adopt_orphans()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid:
@@ -63,15 +64,19 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
 
 
 def finish(pid: int) -> None:
-    """Once its socket is closed: give the supervisor its time."""
+    """Once its socket is closed: give the supervisor its time. If it was killed, what it has left is ours, and is killed too."""
+    there = True
     deadline = time.monotonic() + PATIENCE + LAST + 1
-    while pid and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         try:
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                return
+            ended, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
-        time.sleep(0.005)
+        there = there and ended != pid
+        if not ended:
+            for child in [] if there else children():
+                os.kill(child, signal.SIGKILL)
+            time.sleep(0.005)
 
 
 def _close_all_but(*kept: int) -> None:

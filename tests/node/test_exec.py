@@ -316,18 +316,21 @@ def test_no_resolver_is_told(inside: Inside) -> None:
 
 @pytest.mark.parametrize("victim", ["agent", "supervisor"])
 def test_whoever_is_killed_takes_the_command_along(inside: Inside, victim: str) -> None:
-    """With the agent its supervisor is left, which ends everything; without the supervisor the agent tells of it."""
+    """And all that it started. The agent leaves its supervisor, which ends everything; the supervisor leaves its agent, which does."""
+    def above() -> set[str]:
+        return {_parent(one) for one in alive("86395")} - {*alive("86395")}
+
     def kill() -> None:
-        soon(lambda: alive("86395"))
-        (command,) = alive("86395")
-        supervisor = _parent(command)
+        soon(lambda: len(alive("86395")) == 3 and len(above()) == 1)
+        (supervisor,) = above()
         os.kill(int(supervisor if victim == "supervisor" else _parent(supervisor)), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(NetnsError, match="supervisor was ended" if victim == "supervisor" else "connection with the command was lost"):
-        inside("sleep", "86395")
+        inside("sh", "-c", "(setsid nohup sleep 86395 >/dev/null 2>&1 &); trap '' HUP; sleep 86395 & exec sleep 86395")
     thread.join()
+    assert victim == "agent" or not alive("86395")
     soon(lambda: not alive("86395"))
 
 
