@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import random
+import re
 import signal
+import struct
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -58,7 +63,7 @@ class Inside:
                 self.out, self.err = paths["out"].read_bytes(), paths["err"].read_bytes()
 
     def run(self, command: tuple[str, ...], streams: Streams) -> int:
-        execution = Execution(Pod("", "x", None), command, "auto", streams.stdin is not None, None)
+        execution = Execution(Pod("", "x", None), command, "auto", streams.stdin is not None, streams.screen)
         agent = [sys.executable, "-c", AGENT, self.world.path("a"), json.dumps(self.files), "local"]
         return relay.execute(agent, b"bundle", "cafe", lambda: None, execution, 20.0, streams)
 
@@ -123,6 +128,33 @@ def test_binary_data_both_ways(inside: Inside) -> None:
     assert inside("cat", stdin=data) == 0
     assert hashlib.sha256(inside.out).digest() == hashlib.sha256(data).digest()
     assert inside("sha256sum", stdin=data) == 0 and inside.out.split()[0].decode() == hashlib.sha256(data).hexdigest()
+
+
+def test_a_terminal(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's own, of the size and kind of the user's, which is raw meanwhile and put back; Ctrl-C is a key of the command's."""
+    monkeypatch.setenv("TERM", "vt100")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+    before = termios.tcgetattr(theirs)
+    shown = bytearray()
+
+    def type_keys() -> None:
+        for awaited, keys in (b"ready", b"\x03"), (b"caught", b"words\n"):
+            while awaited not in shown:
+                shown.extend(os.read(ours, 1 << 16))
+            assert not termios.tcgetattr(theirs)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
+            os.write(ours, keys)
+
+    user = threading.Thread(target=type_keys)
+    user.start()
+    script = "trap 'echo caught' INT; stty size; test -t 0 -a -t 1 -a -t 2 && echo $TERM-$(tty)-ready; sleep 60; read x; echo got-$x; exit 9"
+    assert inside.run(("sh", "-c", script), Streams(theirs, theirs, theirs, True, inside.told.append, lambda: None)) == 9
+    user.join()
+    shown.extend(os.read(ours, 1 << 16))
+    assert termios.tcgetattr(theirs) == before
+    for end in (ours, theirs):
+        os.close(end)
+    assert re.search(rb"31 97\r\nvt100-/dev/pts/\d+-ready.*caught.*words.*got-words\r\n$", shown, re.S), bytes(shown)
 
 
 def test_without_stdin_there_is_none(inside: Inside) -> None:

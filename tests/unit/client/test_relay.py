@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +20,7 @@ from kubectl_netns.client.streams import FULL, Outlet, Streams, screen, usable
 from kubectl_netns.errors import ExitStatus, NetnsError, NodeError, ProtocolError
 from kubectl_netns.execution import Execution
 from kubectl_netns.model import Pod
+from kubectl_netns.wire import Kind
 
 BEGIN = """
 import json, os, sys, time
@@ -92,6 +95,16 @@ writer.send(Kind.STDOUT, str(len(got)).encode()); exited(0)
     assert talk(script, bytes(size)) == 0 and talk.out == str(size).encode()
 
 
+def test_a_stdin_that_is_closed_has_ended(talk: Talk) -> None:
+    """`<&-`"""
+    closed = os.open(os.devnull, os.O_RDONLY)
+    os.close(closed)
+    script = BEGIN + "hello(); started(); exited(reader.receive()[0])"
+    execution = Execution(Pod("", "x", None), ("x",), "auto", True, None)
+    streams = Streams(closed, 1, 2, False, print, lambda: None)
+    assert relay.execute([sys.executable, "-c", script], b"bundle", "cafe", lambda: None, execution, 20, streams) == Kind.STDIN_END
+
+
 @pytest.mark.parametrize(("script", "kind", "said"), [
     ("hello(); writer.send(Kind.STDOUT, b'x')", ProtocolError, "STDOUT where STARTED"),
     ("hello(); writer.send(Kind.STARTED, b'{}')", ProtocolError, "unexpected shape"),
@@ -158,6 +171,38 @@ def test_once_the_command_has_ended_one_interrupt_leaves(monkeypatch: pytest.Mon
     os.close(writing)
 
 
+def test_a_slow_reader_is_no_silence_and_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    waiting: list[int] = []
+
+    def watch(self: relay._Relay) -> None:
+        """Nothing is read until there has been a long while in which much more could have come."""
+        waiting.append(self._outlets[Kind.STDOUT]._waiting)
+        if len(waiting) == 80:
+            threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reading, 1 << 20), b"")]).start()
+
+    monkeypatch.setattr(relay._Relay, "_watch_clock", watch)
+    monkeypatch.setattr(relay, "TICK", 0.05)
+    monkeypatch.setattr(relay, "SILENCE", 1.0)
+    agent = [sys.executable, "-c", BEGIN + "hello(); started(); [writer.send(Kind.STDOUT, bytes(1 << 15)) for _ in range(100)]; exited()"]
+    streams = Streams(None, writing, 2, False, print, lambda: None)
+    execution = Execution(Pod("", "x", None), ("x",), "auto", False, None)
+    assert relay.execute(agent, b"bundle", "cafe", lambda: None, execution, 20, streams) == 7
+    os.close(writing)
+    assert FULL <= max(waiting) <= FULL + (1 << 17)
+
+
+def test_a_client_that_was_stopped_hears_first_what_came_meanwhile(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = [0.0]
+
+    def watch(self: relay._Relay) -> None:
+        away[0] = 3600.0
+
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away[0]))
+    monkeypatch.setattr(relay._Relay, "_watch_clock", watch)
+    assert talk("hello(); started(); time.sleep(1.5); exited()") == 7
+
+
 def until(what: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not what():
@@ -181,6 +226,21 @@ def test_an_outlet_tells_when_it_is_full_and_when_it_is_not() -> None:
     until(lambda: outlet.closed)
     outlet.put(b"more")
     assert outlet.empty
+    os.close(writing)
+
+
+def test_an_output_that_does_not_block_gets_everything_too() -> None:
+    """As others who share it may have made it (Node.js does)."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    outlet = Outlet(writing, lambda: None)
+    data = os.urandom(300_000)
+    outlet.put(data)
+    received = b""
+    while len(received) < len(data) and select.select([reading], [], [], 5)[0]:
+        received += os.read(reading, 1 << 12)
+    assert received == data and outlet.failure is None
+    os.close(reading)
     os.close(writing)
 
 
