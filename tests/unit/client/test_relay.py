@@ -150,7 +150,8 @@ def test_silence_ends_it(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_once_the_command_has_ended_one_interrupt_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its output waits for a reader that does not read; there is no command any more that a first Ctrl-C could be for."""
+    """Its output waits for a reader that does not read; there is no command any more that a first Ctrl-C could be for. What the
+    handler that was there before has set, so that nothing interrupts the clean-up, stays."""
     reading, writing = os.pipe()
     ended: list[bool] = []
 
@@ -159,13 +160,19 @@ def test_once_the_command_has_ended_one_interrupt_leaves(monkeypatch: pytest.Mon
             ended.append(True)
             os.kill(os.getpid(), signal.SIGINT)
 
+    def leave(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(relay._Relay, "_watch_clock", press)
+    before = signal.signal(signal.SIGINT, leave)
     drain = threading.Timer(10, os.close, [reading])  # so that it ends in any case
     drain.start()
     agent = [sys.executable, "-c", BEGIN + "hello(); started(); writer.send(Kind.STDOUT, bytes(1 << 19)); exited()"]
     streams = Streams(None, writing, 2, False, print, lambda: None)
     with pytest.raises(KeyboardInterrupt):
         relay.execute(agent, b"bundle", "cafe", lambda: None, Execution(Pod("", "x", None), ("x",), "auto", False, None), 20, streams)
+    assert signal.signal(signal.SIGINT, before) is signal.SIG_IGN
     drain.cancel()
     os.close(reading)
     os.close(writing)
@@ -192,6 +199,26 @@ def test_a_slow_reader_is_no_silence_and_takes_no_memory(monkeypatch: pytest.Mon
     assert FULL <= max(waiting) <= FULL + (1 << 17)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_command_that_goes_on_after_an_interrupt_is_told_of(talk: Talk, monkeypatch: pytest.MonkeyPatch, ends: bool) -> None:
+    away = [0.0]
+    watch = relay._Relay._watch_clock
+
+    def pressed(self: relay._Relay) -> None:
+        if not away[0]:
+            os.kill(os.getpid(), signal.SIGINT)
+            away[0] = 0.1
+        elif self._interrupted and (self._ended or not ends):
+            away[0] = 3.0
+        watch(self)
+
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away[0]))
+    monkeypatch.setattr(relay._Relay, "_watch_clock", pressed)
+    script = "hello(); started(); number = reader.receive()[1][0]; "
+    assert talk(script + ("exited(number)" if ends else "time.sleep(1.5); exited(number)")) == signal.SIGINT
+    assert talk.told == ([] if ends else ["the command goes on after its SIGINT; Ctrl-C again ends it"])
+
+
 def test_a_client_that_was_stopped_hears_first_what_came_meanwhile(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     away = [0.0]
 
@@ -201,6 +228,12 @@ def test_a_client_that_was_stopped_hears_first_what_came_meanwhile(talk: Talk, m
     monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away[0]))
     monkeypatch.setattr(relay._Relay, "_watch_clock", watch)
     assert talk("hello(); started(); time.sleep(1.5); exited()") == 7
+
+
+def test_it_pings(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "PING", 0.2)
+    monkeypatch.setattr(relay, "SILENCE", 10.0)
+    assert talk("hello(); started(); exited(reader.receive()[0])") == Kind.PING
 
 
 def until(what: Callable[[], bool]) -> None:
