@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_netns.agent import tools
+from kubectl_netns.agent.place import HERE
 from kubectl_netns.client import relay
 from kubectl_netns.client.streams import Streams
 from kubectl_netns.errors import NetnsError, NoCommandError, NotExecutableError
@@ -131,10 +133,16 @@ def test_binary_data_both_ways(inside: Inside) -> None:
 
 
 def test_a_terminal(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command's own, of the size and kind of the user's, which is raw meanwhile and put back; Ctrl-C is a key of the command's."""
+    """The command's own, of the size and kind of the user's, which is raw meanwhile and put back; Ctrl-C is a key of the command's.
+
+    Its size changes while the command is being started.
+    """
+    def resize(rows: int, columns: int) -> None:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     monkeypatch.setenv("TERM", "vt100")
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+    resize(31, 97)
     before = termios.tcgetattr(theirs)
     shown = bytearray()
 
@@ -147,14 +155,14 @@ def test_a_terminal(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
 
     user = threading.Thread(target=type_keys)
     user.start()
-    script = "trap 'echo caught' INT; stty size; test -t 0 -a -t 1 -a -t 2 && echo $TERM-$(tty)-ready; sleep 60; read x; echo got-$x; exit 9"
-    assert inside.run(("sh", "-c", script), Streams(theirs, theirs, theirs, True, inside.told.append, lambda: None)) == 9
+    script = "trap 'echo caught' INT; stty size; test -t 0 -a -t 1 -a -t 2 && echo $TERM-$(tty)-ready; sleep 60; read x; echo got-$x; stty size; exit 9"
+    assert inside.run(("sh", "-c", script), Streams(theirs, theirs, theirs, True, print, lambda: resize(44, 123))) == 9
     user.join()
     shown.extend(os.read(ours, 1 << 16))
     assert termios.tcgetattr(theirs) == before
     for end in (ours, theirs):
         os.close(end)
-    assert re.search(rb"31 97\r\nvt100-/dev/pts/\d+-ready.*caught.*words.*got-words\r\n$", shown, re.S), bytes(shown)
+    assert re.search(rb"(31 97|44 123)\r\nvt100-/dev/pts/\d+-ready.*caught.*words.*got-words\r\n44 123\r\n$", shown, re.S), bytes(shown)
 
 
 def test_without_stdin_there_is_none(inside: Inside) -> None:
@@ -298,12 +306,13 @@ def test_files_are_read_in_the_pods_own_root(inside: Inside, tmp_path: Path) -> 
         mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if line.split()[4].startswith(("/sys", "/etc"))]
         return Path("/etc/resolv.conf").read_text(), Path("/etc/hosts").read_text(), mounts
 
-    before = machine()
+    before, umask = machine(), os.umask(0o077)
     try:
-        assert inside("sh", "-c", "cat /etc/resolv.conf; cat /etc/hosts >&2") == 0
-        assert inside.out.startswith(b"nameserver 192.0.2.53\nsearch inside.example\n")
+        assert inside("sh", "-c", "cat /etc/resolv.conf; stat -Lc %a /etc/resolv.conf; cat /etc/hosts >&2") == 0
+        assert inside.out == b"nameserver 192.0.2.53\nsearch inside.example\n644\n"
         assert inside.err.decode() == before[1] and inside.told == []
     finally:
+        os.umask(umask)
         pod.kill()
         pod.wait()
     assert machine() == before
@@ -339,6 +348,28 @@ def test_a_pods_device_is_not_even_opened(inside: Inside, tmp_path: Path) -> Non
         pod.wait()
         for descriptor in opened:
             os.close(descriptor)
+
+
+def test_a_kits_root_is_that_of_its_process(inside: Inside, tmp_path: Path) -> None:
+    """Its mount namespace alone would do where it has its root there; a containerised init has it elsewhere."""
+    (tmp_path / "only-here").mkdir()
+    script = f"import os, signal; os.chroot({str(tmp_path)!r}); os.chdir('/only-here'); signal.pause()"
+    init = inside.world.start("unshare", "--mount", sys.executable, "-c", script)
+    soon(lambda: os.readlink(f"/proc/{init.pid}/root") == str(tmp_path))
+    kit = tools.Kit("node", "", {}, init.pid)
+    child = os.fork()
+    if not child:
+        kit.open(HERE)
+        kit.enter()
+        os._exit(7 if "only-here" in os.listdir("/") and os.getcwd() == "/" else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_no_file_is_read_from_a_process_elsewhere(inside: Inside) -> None:
+    """Its number may be another's by now."""
+    inside.files = {"/etc/resolv.conf": [os.getpid()]}
+    assert inside("true") == 0
+    assert "no process of the pod has one" in inside.told[0]
 
 
 def test_no_resolver_is_told(inside: Inside) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from kubectl_netns import wire
-from kubectl_netns.agent import session
+from kubectl_netns.agent import entrance, session
 from kubectl_netns.agent.entrance import Job
 from kubectl_netns.agent.place import HERE
 from kubectl_netns.errors import ProtocolError
@@ -114,6 +114,18 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
             os.close(int(name))
         except OSError:
             pass  # the one through which the list was read
+
+
+def test_a_refusal_is_told_and_no_write_may_block(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise entrance.Refusal("no-namespace", "not here")
+
+    monkeypatch.setattr(entrance, "prepare", refuse)
+    os.set_blocking(scene.session._replies, True)
+    assert scene.session.run() == 0
+    assert not os.get_blocking(scene.session._replies)
+    (kind, payload), (last, _) = list(scene._heard.feed(os.read(scene._hear, 1 << 16)))
+    assert (kind, json.loads(payload), last) == (Kind.ERROR, {"code": "no-namespace", "message": "not here"}, Kind.END)
 
 
 def test_input_is_taken_up_to_the_window_and_not_a_byte_beyond(scene: Scene) -> None:
