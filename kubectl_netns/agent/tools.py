@@ -50,7 +50,6 @@ class Kit:
             kernel.enter_mounts(mounts)
             os.fchdir(root)
             os.chroot(".")
-            os.chdir("/")
 
     @property
     def path(self) -> str:

@@ -351,18 +351,19 @@ def test_a_pods_device_is_not_even_opened(inside: Inside, tmp_path: Path) -> Non
 
 
 def test_a_kits_root_is_that_of_its_process(inside: Inside, tmp_path: Path) -> None:
-    """Its mount namespace alone would do where it has its root there; a containerised init has it elsewhere."""
+    """Its mount namespace alone would do where it has its root there; a containerised init has it elsewhere. And there is a way back."""
     (tmp_path / "only-here").mkdir()
+    (tmp_path / "only-here/x").touch(0o755)
     script = f"import os, signal; os.chroot({str(tmp_path)!r}); os.chdir('/only-here'); signal.pause()"
     init = inside.world.start("unshare", "--mount", sys.executable, "-c", script)
     soon(lambda: os.readlink(f"/proc/{init.pid}/root") == str(tmp_path))
-    kit = tools.Kit("node", "", {}, init.pid)
-    child = os.fork()
-    if not child:
-        kit.open(HERE)
-        kit.enter()
-        os._exit(7 if "only-here" in os.listdir("/") and os.getcwd() == "/" else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    kits = [tools.Kit("node", "", {}, init.pid), tools.Kit("image", "", {}, 0)]
+    for wanted, path in (kits[:1], "/only-here/x"), (kits, "/bin/sh"):
+        child = os.fork()
+        if not child:
+            kit, found = tools.choose(HERE, wanted, path)
+            os._exit(7 if (kit, found, os.getcwd()) == (wanted[-1], path, "/") else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 def test_no_file_is_read_from_a_process_elsewhere(inside: Inside) -> None:

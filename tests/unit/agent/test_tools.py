@@ -68,6 +68,18 @@ def test_the_c_library_asks_the_pods_resolver(monkeypatch: pytest.MonkeyPatch, b
     assert scenery._switch({}) == {}
 
 
+def test_what_is_read_of_a_pods_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    for size, taken in (0, True), (scenery.LARGEST, True), (scenery.LARGEST + 1, False):
+        file.write_bytes(bytes(size))
+        held = scenery._held(str(file))
+        assert held is not None and scenery._content(held) == (file.read_bytes() if taken else None)
+    os.mkfifo(tmp_path / "pipe")
+    for other in "pipe", ".":
+        held = scenery._held(str(tmp_path / other))
+        assert held is not None and scenery._content(held) is None
+
+
 def test_children_are_ours_alone() -> None:
     child = os.fork()
     if not child:

@@ -230,6 +230,24 @@ def test_a_client_that_was_stopped_hears_first_what_came_meanwhile(talk: Talk, m
     assert talk("hello(); started(); time.sleep(1.5); exited()") == 7
 
 
+def test_terminations_that_go_on_do_not_put_off_the_end(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[float] = []
+    watch = relay._Relay._watch_clock
+
+    def repeat(self: relay._Relay) -> None:
+        turns.append(0.5)
+        assert len(turns) < 60
+        os.kill(os.getpid(), signal.SIGTERM)
+        watch(self)
+
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + sum(turns)))
+    monkeypatch.setattr(relay._Relay, "_watch_clock", repeat)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        talk("hello(); started(); time.sleep(60)")
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_it_pings(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "PING", 0.2)
     monkeypatch.setattr(relay, "SILENCE", 10.0)
