@@ -212,7 +212,6 @@ class Session:
         elif "started" in message:
             for _, _, descriptors in rights:
                 (self._terminal,) = struct.unpack("i", descriptors[:4])
-                os.set_inheritable(self._terminal, False)
                 os.set_blocking(self._terminal, False)
                 self._outputs[self._terminal] = 1
                 self._stdin = self._terminal

@@ -30,8 +30,13 @@ if not os.fork():
     kernel.mount("tmpfs", f"{folder}/inside", "tmpfs", 0)
     os.write(tell, b".")
     os.read(go, 1)
+    mounts = seen()
+    for path in f"{folder}/a b", f"{folder}/a b/c":
+        os.mkdir(path)
+        kernel.mount("tmpfs", path, "tmpfs", 0)
+    top = [path.removeprefix(folder) for path in scenery._mounted_under(folder)]
     readonly = bool(os.statvfs("/sys").f_flag & os.ST_RDONLY)
-    print(json.dumps({"inside": seen(), "readonly": readonly, "failed": failed,
+    print(json.dumps({"inside": mounts, "top": top, "readonly": readonly, "failed": failed,
                       "resolver": open(scenery.RESOLVER).read(), "nscd": os.listdir(scenery.CACHE)}), flush=True)
     os._exit(0)
 os.read(back, 1)
@@ -55,5 +60,6 @@ def test_no_mount_leaves_it_and_the_nodes_come_in(root: None, tmp_path: Path, fl
     assert outside == {"node": [], "nscd": ["socket"], "resolver": Path("/etc/resolv.conf").read_text()}
     assert (command["nscd"], command["resolver"]) == ([], "the pod's")
     assert command["inside"] == ["/inside", "/later", "/nscd"]
+    assert command["top"] == ["/a b", "/inside", "/later", "/nscd"]
     assert command["readonly"] == (flags == "ro")
     assert command["failed"] == []

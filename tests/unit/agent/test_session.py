@@ -270,6 +270,8 @@ def test_a_supervisor_that_ends_without_a_status_is_told_of(scene: Scene) -> Non
 
 def test_output_that_a_stranger_holds_open_is_waited_for_a_moment(scene: Scene) -> None:
     scene.begin()
+    scene.now += 2 * session.LINGER  # in which the command has said nothing
+    scene.turns()
     scene.ended(3)
     assert scene.turns() == []
     scene.now += session.LINGER - 0.1
@@ -290,6 +292,8 @@ def test_a_stranger_that_goes_on_writing_keeps_nothing_open(scene: Scene) -> Non
         if Kind.END in said:
             break
     assert said[-2:] == [Kind.EXITED, Kind.END] and Kind.STDOUT in said
+    os.write(scene.stdout, b"y\n")
+    assert scene.turns() == []  # END is the last word
 
 
 @pytest.mark.parametrize("stranger", [False, True])
@@ -313,6 +317,20 @@ def test_what_the_command_wrote_last_waits_for_a_slow_client(scene: Scene, stran
     said = scene.turns(60)
     assert sum(len(payload) for kind, payload in said if kind is Kind.STDOUT) == written
     assert [kind for kind, _ in said[-2:]] == [Kind.EXITED, Kind.END]
+
+
+def test_a_terminal_stays_open_to_the_end(scene: Scene) -> None:
+    """The end of the input is the command's to tell from ^D; and it is stdout and stderr in one."""
+    master, slave = os.openpty()
+    scene.begin(master)
+    scene.say(Kind.STDIN_END)
+    scene.say(Kind.CLOSED, b"\1")
+    scene.turns()
+    os.write(slave, b"x")
+    deadline = time.monotonic() + 10
+    while scene.said(Kind.STDOUT, 1) != b"x":
+        assert time.monotonic() < deadline
+    os.close(slave)
 
 
 @pytest.mark.parametrize("stranger", [False, True])

@@ -95,14 +95,18 @@ writer.send(Kind.STDOUT, str(len(got)).encode()); exited(0)
     assert talk(script, bytes(size)) == 0 and talk.out == str(size).encode()
 
 
-def test_a_stdin_that_is_closed_has_ended(talk: Talk) -> None:
-    """`<&-`"""
-    closed = os.dup2(1, 200)  # a number that nothing else takes, and that the kernel has a place for: select(2) refuses it
-    os.close(closed)
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_stdin_that_is_closed_or_hung_up_has_ended(closed: bool) -> None:
+    """`<&-`, or a terminal that has gone."""
+    master, slave = os.openpty()
+    source = os.dup2(slave, 200)  # a number that nothing else takes, and that the kernel has a place for: select(2) refuses it
+    os.close(slave)
+    os.close(source if closed else master)
     script = BEGIN + "hello(); started(); exited(reader.receive()[0])"
     execution = Execution(Pod("", "x", None), ("x",), "auto", True, None)
-    streams = Streams(closed, 1, 2, False, print, lambda: None)
+    streams = Streams(source, 1, 2, False, print, lambda: None)
     assert relay.execute([sys.executable, "-c", script], b"bundle", "cafe", lambda: None, execution, 20, streams) == Kind.STDIN_END
+    os.close(master if closed else source)
 
 
 @pytest.mark.parametrize(("script", "kind", "said"), [
