@@ -398,5 +398,22 @@ def test_whoever_is_killed_takes_the_command_along(inside: Inside, victim: str) 
     soon(lambda: not alive("86395"))
 
 
+def test_even_without_both_the_command_ends(inside: Inside) -> None:
+    def kill() -> None:
+        soon(lambda: alive("86392"))
+        supervisor = _parent(alive("86392")[0])
+        agent = int(_parent(supervisor))
+        os.kill(agent, signal.SIGSTOP)
+        os.kill(int(supervisor), signal.SIGKILL)
+        os.kill(agent, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(NetnsError, match="connection with the command was lost"):
+        inside("sleep", "86392")
+    thread.join()
+    soon(lambda: not alive("86392"))
+
+
 def _parent(pid: str) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
