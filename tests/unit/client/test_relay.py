@@ -307,6 +307,13 @@ def test_a_full_device_is_no_closed_one() -> None:
         assert not outlet.closed
 
 
+def test_a_stdout_that_is_closed_is_a_closed_one() -> None:
+    """`>&-`"""
+    outlet = Outlet(900, lambda: None)
+    outlet.put(b"x")
+    until(lambda: outlet.closed)
+
+
 def test_a_terminals_size() -> None:
     reading, writing = os.pipe()
     assert (screen((reading, writing)).rows, screen(()).columns) == (24, 80)
