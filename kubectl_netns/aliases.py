@@ -14,6 +14,7 @@ from typing import NamedTuple
 from .model import Pod, Warning
 
 LONGEST = 255
+HALF_MADE = ".kubectl-netns"  # what a link is called while it is made; under the folder's lock there is one at most
 DIGEST = 16
 UNUSUAL = re.compile(r"[^A-Za-z0-9.-]")
 
@@ -109,6 +110,8 @@ def fault(name: str) -> str | None:
     """Why a link may not be called so; None if it may."""
     if not name or name in (".", ".."):
         return "that is no name"
+    if name == HALF_MADE:
+        return "links are called so while they are made"
     if "/" in name:
         return "it has a slash"
     if not name.isprintable():

@@ -3,7 +3,8 @@
 A name is a symbolic link to the runtime's file, and nothing else will do. A bind mount would keep the namespace after its pod is
 gone; a link to /proc/PID/ns/net could one day lead to a stranger. So `ip netns` works until the runtime removes its file; then
 the link dangles. Only links that bear our mark (`marks.py`) are ever removed, by unlink(2): `ip netns del` on a symbolic link
-unmounts what it leads to, which is the runtime's. Making one is atomic: symlink(2) fails where the name is taken.
+unmounts what it leads to, which is the runtime's. Whoever changes anything holds the folder's lock, as `ip netns add` does
+(measured with iproute2 6.1): of two clients that link at once the second sees what the first has made.
 
 /run/netns is made where it is missing (a node with Docker alone), as `ip netns add` makes it; that bind-mounts the folder onto
 itself later, which links and marks survive.
@@ -11,13 +12,15 @@ itself later, which links and marks survive.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 
-from ..aliases import Alias, Link, Linked, Linking, Undone, default_name, fault
+from ..aliases import HALF_MADE, Alias, Link, Linked, Linking, Undone, default_name, fault
 from ..model import NetworkNamespace, Pod
 from ..questions import Question
 from . import discover, marks
@@ -28,6 +31,7 @@ from .place import Place
 from .runtimes.base import Runtime
 
 FOLDER = FOLDERS[0]
+PATIENCE = 5.0  # for whoever holds the folder's lock
 NO_MARK = "the node's file system takes no mark on a link (trusted extended attributes), so it could not be known as ours again"
 
 
@@ -39,10 +43,9 @@ def serve(place: Place, request: Linking, runtimes: list[Runtime] | None = None)
     """Raises OSError when not even the host's own namespace can be read (no rights)."""
     if request.action == "link":
         return _link(place, request, runtimes)
-    owned = dict(_own(place))
     if request.action == "list":
-        return Linked(tuple(_told(place, mark, None) for mark in owned.values()))
-    return _unlink(place, request, owned)
+        return Linked(tuple(_told(place, mark, None) for _, mark in _own(place)))
+    return _unlink(place, request)
 
 
 def _link(place: Place, request: Linking, runtimes: list[Runtime] | None) -> Linked:
@@ -74,8 +77,13 @@ def _only(found: list[NetworkNamespace]) -> NetworkNamespace:
 def _make(place: Place, alias: Alias, item: NetworkNamespace, started_by: str) -> Link:
     """The link for one pod. Raises NotDone, or OSError."""
     mark = mark_for(place, alias, item, started_by)
-    path = place.file(f"{FOLDER}/{mark.name}")
     _prepare(place)
+    with alone(place):
+        return _make_marked(place, mark)
+
+
+def _make_marked(place: Place, mark: Mark) -> Link:
+    path = place.file(f"{FOLDER}/{mark.name}")
     outcome, reason = "made", None
     old = marks.read(path)
     if old:
@@ -127,7 +135,44 @@ def _prepare(place: Place) -> None:
             raise NotDone("refused", f"{FOLDER} is no folder on this node") from None
 
 
-def _unlink(place: Place, request: Linking, owned: dict[str, Mark]) -> Linked:
+@contextmanager
+def alone(place: Place) -> Iterator[None]:
+    """Nobody else makes or removes names meanwhile: so a half-made one is what a killed agent has left."""
+    folder = place.file(FOLDER)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        _lock(descriptor)
+        half = os.path.join(folder, HALF_MADE)
+        if os.path.islink(half):
+            os.unlink(half)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise NotDone("refused", f"{FOLDER} is locked: somebody else is at work on it, as `ip netns add`") from None
+            time.sleep(0.01)
+
+
+def _unlink(place: Place, request: Linking) -> Linked:
+    try:
+        with alone(place):
+            return _unlink_marked(place, request)
+    except (FileNotFoundError, NotADirectoryError):
+        return Linked((), tuple(_nothing(place, alias) for alias in request.aliases))
+    except NotDone as reason:
+        return Linked((), tuple(Undone(alias, *reason.args) for alias in request.aliases))
+
+
+def _unlink_marked(place: Place, request: Linking) -> Linked:
+    owned = dict(_own(place))
     links: list[Link] = []
     failures: list[Undone] = []
     for alias in request.aliases:
@@ -136,22 +181,27 @@ def _unlink(place: Place, request: Linking, owned: dict[str, Mark]) -> Linked:
         for mark in chosen:
             told = _told(place, mark, "removed")
             try:
-                _remove(place, mark)
+                removed = _remove(place, mark)
             except OSError as error:
                 failures.append(Undone(alias, "refused", f"{told.path} cannot be removed: {error.strerror}"))
-            else:
-                del owned[mark.name]
+                continue
+            del owned[mark.name]
+            if removed:
                 links.append(told)
+            else:
+                failures.append(_nothing(place, Alias(alias.pod, mark.name)))
         if not chosen:
             failures.append(_nothing(place, alias))
     return Linked(tuple(links), tuple(failures))
 
 
-def _remove(place: Place, mark: Mark) -> None:
-    """Looked at once more: it is ours at this very moment, or it is left alone."""
+def _remove(place: Place, mark: Mark) -> bool:
+    """Looked at once more: it is ours at this very moment, or it is left alone. Those who know no lock may have changed it."""
     path = place.file(f"{FOLDER}/{mark.name}")
-    if marks.read(path) == mark:
-        os.unlink(path)
+    if marks.read(path) != mark:
+        return False
+    os.unlink(path)
+    return True
 
 
 def _is_of(mark: Mark, pod: Pod | None) -> bool:

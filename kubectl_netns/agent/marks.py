@@ -4,9 +4,10 @@
 their own; they go where the link goes. The value is small JSON that tells what the link was made for. A link counts as ours only
 while it bears the name and leads to the target that the mark tells: a copy, or one that was renamed, is somebody else's.
 
-Traps: the link and its mark are two system calls, so an agent killed in between leaves a link without a mark, which is a
-stranger's from then on. A kernel built without CONFIG_TMPFS_XATTR refuses the mark (EOPNOTSUPP): then the link is taken back.
-Sources: xattr(7), measured on tmpfs of Linux 6.18.
+Traps: the link and its mark are two system calls, and an agent may be killed in between. So a link gets its mark under a name for
+the half-made, and then its own as a second one: link(2), like symlink(2), fails where the name is taken. A kernel built without
+CONFIG_TMPFS_XATTR refuses the mark (EOPNOTSUPP): then there is no link.
+Sources: xattr(7), link(2), measured on tmpfs of Linux 6.18.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import os
 from typing import NamedTuple
 
-from ..aliases import Owner
+from ..aliases import HALF_MADE, Owner
 
 ATTRIBUTE = "trusted.kubectl-netns"
 VERSION = 1
@@ -40,20 +41,25 @@ class Mark(NamedTuple):
 
 
 class Unmarkable(Exception):
-    """The file system takes no mark; the link was taken back. The argument is why."""
+    """The file system takes no mark; no link was made. The argument is why."""
 
 
 def make(path: str, mark: Mark) -> None:
-    """The link at `path` (as we see it), marked. Raises FileExistsError (the name is taken), OSError, Unmarkable."""
-    os.symlink(mark.target, path)
+    """The link at `path` (as we see it), never without its mark. Nobody else may be at it in this folder (aliases.alone).
+
+    Raises FileExistsError (the name is taken), OSError, Unmarkable.
+    """
+    value = json.dumps({"version": VERSION, **mark._asdict()}).encode()
+    half = os.path.join(os.path.dirname(path), HALF_MADE)
+    os.symlink(mark.target, half)
     try:
-        value = json.dumps({"version": VERSION, **mark._asdict()}).encode()
-        os.setxattr(path, ATTRIBUTE, value, os.XATTR_CREATE, follow_symlinks=False)
-    except BaseException as error:
-        os.unlink(path)
-        if isinstance(error, OSError):
+        try:
+            os.setxattr(half, ATTRIBUTE, value, os.XATTR_CREATE, follow_symlinks=False)
+        except OSError as error:
             raise Unmarkable(error.strerror) from error
-        raise
+        os.link(half, path, follow_symlinks=False)
+    finally:
+        os.unlink(half)
 
 
 def read(path: str) -> Mark | None:

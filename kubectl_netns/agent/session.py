@@ -32,7 +32,7 @@ SILENCE = 25.0
 TICK = 1.0
 STOPPED = 5.0
 FULL = 256 << 10  # of output that the client has not taken yet
-LINGER = 1.0  # for output that a process elsewhere holds open, when the command and all that it started have ended
+LINGER = 1.0  # for output of a process elsewhere that holds it open, when the command and all that it started have ended
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OUTPUTS = {1: Kind.STDOUT, 2: Kind.STDERR}
 
@@ -51,21 +51,19 @@ class Session:
         self._place, self._execution = place, execution
         self._decoder, self._writer = wire.Decoder(reader), writer
         self._requests, self._replies, self._alive = requests, replies, alive
-        self._pending = bytearray()
-        self._input = bytearray()
-        self._taken = 0
+        self._pending, self._input, self._taken = bytearray(), bytearray(), 0
         self._input_ended = False
         self._stdin: int | None = None
-        self._outputs: dict[int, int] = {}  # descriptor → 1 or 2
         self._terminal: int | None = None
+        self._outputs: dict[int, int] = {}  # descriptor → 1 or 2
         self._channel: socket.socket | None = None
         self._supervisor = 0
-        self._begun = self._running = False
         self._signals: list[int] = []
         self._status: int | None = None
         self._left: float | None = None  # when the supervisor had ended
-        self._ended = False
-        self._heard = self._sent = self._turned = time.monotonic()
+        self._owed: dict[int, int] = {}  # descriptor → bytes of the command's that may be in it still
+        self._begun = self._running = self._ended = False
+        self._heard = self._sent = self._turned = self._stirred = time.monotonic()
 
     def run(self) -> int:
         """0 when the command's end was told, 1 when the client has gone."""
@@ -133,7 +131,8 @@ class Session:
         if now - self._sent > PING and not self._pending and not self._ended:
             self._writer.send(Kind.PING)
         reads: list[int | socket.socket] = [self._requests, *others, *([self._channel] if self._channel else [])]
-        if self._begun and len(self._pending) < FULL:  # STARTED is the first that the client hears
+        listening = self._begun and not self._ended and len(self._pending) < FULL  # STARTED is the first that the client hears
+        if listening:
             reads += self._outputs
         writes = [self._replies] if self._pending else []
         if self._stdin is not None and self._input:
@@ -145,13 +144,16 @@ class Session:
             self._feed()
         if self._requests in readable:
             self._receive()
-        for descriptor in [one for one in self._outputs if one in readable]:
+        stirred = [one for one in self._outputs if one in readable]
+        for descriptor in stirred:
             self._carry(descriptor)
+        if stirred or not listening:
+            self._stirred = time.monotonic()
         if self._channel in readable:
             self._hear()
         if time.monotonic() - self._heard > SILENCE:
             raise Gone
-        self._conclude(bool(readable))
+        self._conclude()
 
     def _receive(self) -> None:
         data = os.read(self._requests, 1 << 16)
@@ -187,8 +189,8 @@ class Session:
         while self._signals and self._running and self._channel:
             number = self._signals.pop(0)
             if number in FORWARDED:
-                with suppress(OSError):
-                    self._channel.send(bytes([number]))
+                with suppress(OSError):  # a supervisor that is stopped: what does not fit repeats what waits for it
+                    self._channel.send(bytes([number]), socket.MSG_DONTWAIT)
 
     def _resize(self, rows: int, columns: int) -> None:
         if self._terminal is not None:
@@ -199,7 +201,8 @@ class Session:
         assert self._channel
         data, rights, _, _ = self._channel.recvmsg(1 << 18, socket.CMSG_SPACE(4))
         if not data:
-            self._left = time.monotonic()
+            self._left = self._stirred = time.monotonic()
+            self._owed = {output: supervisor.waiting(output) for output in self._outputs}
             self._channel.close()
             self._channel = None
             return
@@ -209,7 +212,6 @@ class Session:
         elif "started" in message:
             for _, _, descriptors in rights:
                 (self._terminal,) = struct.unpack("i", descriptors[:4])
-                os.set_inheritable(self._terminal, False)
                 os.set_blocking(self._terminal, False)
                 self._outputs[self._terminal] = 1
                 self._stdin = self._terminal
@@ -254,6 +256,8 @@ class Session:
             data = b""
         if data:
             self._writer.send(OUTPUTS[self._outputs[descriptor]], data)
+            if self._left:
+                self._owed[descriptor] -= len(data)
         else:
             self._close_output(descriptor)
 
@@ -263,11 +267,13 @@ class Session:
         if descriptor == self._terminal:
             self._terminal = self._stdin = None
 
-    def _conclude(self, busy: bool) -> None:
-        """When the command has ended and its output is all there, say so."""
+    def _conclude(self) -> None:
+        """When the command has ended and its output is all there, say so. A stranger may hold it open, and may go on writing."""
         if self._left is None or self._ended:
             return
-        if self._outputs and (busy or time.monotonic() - self._left < LINGER or len(self._pending) >= FULL):
+        now = time.monotonic()
+        over = now - self._left >= LINGER and all(self._owed[output] <= 0 for output in self._outputs)
+        if self._outputs and not over and now - self._stirred < LINGER:
             return
         if self._status is None:
             self._error("failure", "the command's supervisor was ended (out of memory?)")
@@ -289,10 +295,5 @@ class Session:
             os.close(descriptor)
         if self._channel:
             self._channel.close()
-        deadline = time.monotonic() + supervisor.PATIENCE + supervisor.LAST + 1
-        while self._supervisor and time.monotonic() < deadline:
-            with suppress(ChildProcessError):
-                if os.waitpid(self._supervisor, os.WNOHANG)[0] == 0:
-                    time.sleep(0.005)
-                    continue
-            self._supervisor = 0
+        if self._supervisor:
+            supervisor.finish(self._supervisor)

@@ -7,8 +7,8 @@ It is forked from the agent, speaks with it over a socket of packets, and goes o
                          later {status}, when the command has ended and nothing that it started is left; then the end
 
 All descendants become its children when their parents end (a child subreaper), so to end everything is to end one's children
-until there are none. They get SIGHUP first, then SIGKILL. Once the files of another root are around us nothing may be imported,
-and nothing may be looked up through the C library's own files.
+until there are none. They get SIGHUP first, then SIGKILL. What a killed supervisor leaves becomes the agent's in the same way.
+Once the files of another root are around us nothing may be imported or looked up through the C library's own files.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ PATIENCE = 2.0  # between SIGHUP and SIGKILL
 LAST = 5.0  # after SIGKILL: a process that the kernel does not end by then is left to the agent pod's end
 SHELL = "/bin/sh"
 EXEC_FAILED = 126
+TERMINAL = 64 << 10  # bytes that one holds at most
 
 
 def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, socket.socket]:
@@ -43,6 +44,7 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
 
     `stdio` are the command's own descriptors; None: it gets a terminal. The caller closes its copies.
     """
+    kernel.adopt_orphans()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid:
@@ -59,6 +61,22 @@ def start(place: Place, job: Job, stdio: Sequence[int] | None) -> tuple[int, soc
         _tell(theirs, {"error": "failure", "message": f"{type(error).__name__}: {error}"})
     finally:
         os._exit(0)
+
+
+def finish(pid: int) -> None:
+    """Once its socket is closed: give the supervisor its time. If it was killed, what it has left is ours, and is killed too."""
+    there = True
+    deadline = time.monotonic() + PATIENCE + LAST + 1
+    while time.monotonic() < deadline:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        there = there and ended != pid
+        if not ended:
+            for child in [] if there else children():
+                os.kill(child, signal.SIGKILL)
+            time.sleep(0.005)
 
 
 def _close_all_but(*kept: int) -> None:
@@ -176,6 +194,11 @@ class _Supervisor:
 
 def resize(terminal: int, screen: Screen) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", screen.rows, screen.columns, 0, 0))
+
+
+def waiting(output: int) -> int:
+    """Bytes that may be there to be read. A terminal does not tell of all that it holds (4095 of 15000: m, Linux 6.18)."""
+    return TERMINAL if os.isatty(output) else int(struct.unpack("i", fcntl.ioctl(output, termios.FIONREAD, bytes(4)))[0])
 
 
 def _become(

@@ -49,7 +49,6 @@ class Kit:
             kernel.enter_mounts(mounts)
             os.fchdir(root)
             os.chroot(".")
-            os.chdir("/")
 
     @property
     def path(self) -> str:

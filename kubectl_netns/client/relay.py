@@ -89,8 +89,6 @@ class _Relay:
         self._heard = self._pinged = self._turned = time.monotonic()
 
     def run(self) -> int:
-        self._child.ping = lambda: None
-        self._child.deadline = float("inf")
         if self._stdin is not None and not usable(self._stdin):
             self._end_input()
         with self._signals(), self._streams.raw():

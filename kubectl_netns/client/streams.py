@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import struct
 import termios
 import threading
@@ -116,7 +117,10 @@ class Outlet:
             try:
                 view = memoryview(data)
                 while view:
-                    view = view[os.write(self._descriptor, view) :]
+                    try:
+                        view = view[os.write(self._descriptor, view) :]
+                    except BlockingIOError:  # somebody who shares it has made it so
+                        select.select([], [self._descriptor], [])
             except OSError as error:
                 with self._condition:
                     self.failure = error

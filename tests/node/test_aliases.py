@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.marks import ATTRIBUTE
 from kubectl_netns.agent.place import Place
 from kubectl_netns.agent.runtimes.base import Holder, wanted
-from kubectl_netns.aliases import Alias, Link, Linked, Linking, Owner, default_name
+from kubectl_netns.aliases import HALF_MADE, Alias, Link, Linked, Linking, Owner, default_name
 from kubectl_netns.model import Pod, Sandbox
 from kubectl_netns.questions import Question
 
@@ -261,6 +262,62 @@ def test_the_mark_is_on_the_link_itself(world: World) -> None:
     path = world.path("/run/netns/shop_web")
     assert os.listxattr(path, follow_symlinks=False) == [ATTRIBUTE]
     assert ATTRIBUTE not in os.listxattr(world.path(DOCKER))
+
+
+@pytest.mark.parametrize("deadly", ["setxattr", "link", "unlink"])
+def test_an_agent_that_is_killed_on_the_way_leaves_nothing_that_stays(world: World, deadly: str) -> None:
+    """Either there is no link or it is marked; what is half-made goes with the next command, whatever that is."""
+    world.sandbox("web", DOCKER)
+    for action, outcome in ("link", "present" if deadly == "unlink" else "made"), ("unlink", "removed"):
+        pid = os.fork()
+        if not pid:
+            setattr(os, deadly, lambda *_, **__: os._exit(9))
+            world.link("web")
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+        assert world.path(f"/run/netns/{HALF_MADE}").is_symlink()
+        assert [one.name for one in world.ask("list").links] == (["shop_web"] if deadly == "unlink" else [])
+        reply = world.ask(action, ("web", None))
+        assert [one.outcome for one in reply.links] == ([outcome] if action == "link" or deadly == "unlink" else [])
+        assert not world.path(f"/run/netns/{HALF_MADE}").is_symlink()
+        world.ask("unlink", ("web", None))
+    assert world.listed() == set()
+
+
+def test_whoever_has_the_folders_lock_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ip netns add` takes it, too. Two clients that link at once come one after the other."""
+    world.sandbox("web", DOCKER)
+    world.link("web", "mine")
+    outcomes: list[str | None] = []
+    both = [threading.Thread(target=lambda: outcomes.append(world.link("web").outcome)) for _ in range(2)]
+    with aliases.alone(world.place):
+        monkeypatch.setattr(aliases, "PATIENCE", 0.1)
+        for action, pod, name in ("link", "web", "other"), ("unlink", None, "mine"):
+            code, message = world.refusal(action, pod, name)
+            assert code == "refused" and "/run/netns is locked" in message
+        monkeypatch.setattr(aliases, "PATIENCE", 60)
+        for one in both:
+            one.start()
+    for one in both:
+        one.join()
+    assert sorted(map(str, outcomes)) == ["made", "present"]
+    assert {"mine", "shop_web"} <= world.listed()
+
+
+def test_a_link_that_somebody_replaces_at_the_last_moment_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.sandbox("web", DOCKER)
+    path = world.path(world.link("web").path)
+    tell = aliases._told
+
+    def swap(place: Place, mark: marks.Mark, *words: str | None) -> Link:
+        path.unlink()
+        path.symlink_to("/run/theirs")
+        return tell(place, mark, *words)
+
+    monkeypatch.setattr(aliases, "_told", swap)
+    code, message = world.refusal("unlink", "web", None)
+    assert code == "foreign" and "a link to /run/theirs" in message
+    assert os.readlink(path) == "/run/theirs"
 
 
 def test_a_file_system_that_takes_no_mark_keeps_no_link(world: World) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import random
+import re
 import signal
+import struct
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_netns.agent import tools
+from kubectl_netns.agent.place import HERE
 from kubectl_netns.client import relay
 from kubectl_netns.client.streams import Streams
 from kubectl_netns.errors import NetnsError, NoCommandError, NotExecutableError
@@ -58,7 +65,7 @@ class Inside:
                 self.out, self.err = paths["out"].read_bytes(), paths["err"].read_bytes()
 
     def run(self, command: tuple[str, ...], streams: Streams) -> int:
-        execution = Execution(Pod("", "x", None), command, "auto", streams.stdin is not None, None)
+        execution = Execution(Pod("", "x", None), command, "auto", streams.stdin is not None, streams.screen)
         agent = [sys.executable, "-c", AGENT, self.world.path("a"), json.dumps(self.files), "local"]
         return relay.execute(agent, b"bundle", "cafe", lambda: None, execution, 20.0, streams)
 
@@ -123,6 +130,39 @@ def test_binary_data_both_ways(inside: Inside) -> None:
     assert inside("cat", stdin=data) == 0
     assert hashlib.sha256(inside.out).digest() == hashlib.sha256(data).digest()
     assert inside("sha256sum", stdin=data) == 0 and inside.out.split()[0].decode() == hashlib.sha256(data).hexdigest()
+
+
+def test_a_terminal(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's own, of the size and kind of the user's, which is raw meanwhile and put back; Ctrl-C is a key of the command's.
+
+    Its size changes while the command is being started.
+    """
+    def resize(rows: int, columns: int) -> None:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    monkeypatch.setenv("TERM", "vt100")
+    ours, theirs = pty.openpty()
+    resize(31, 97)
+    before = termios.tcgetattr(theirs)
+    shown = bytearray()
+
+    def type_keys() -> None:
+        for awaited, keys in (b"ready", b"\x03"), (b"caught", b"words\n"):
+            while awaited not in shown:
+                shown.extend(os.read(ours, 1 << 16))
+            assert not termios.tcgetattr(theirs)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
+            os.write(ours, keys)
+
+    user = threading.Thread(target=type_keys)
+    user.start()
+    script = "trap 'echo caught' INT; stty size; test -t 0 -a -t 1 -a -t 2 && echo $TERM-$(tty)-ready; sleep 60; read x; echo got-$x; stty size; exit 9"
+    assert inside.run(("sh", "-c", script), Streams(theirs, theirs, theirs, True, print, lambda: resize(44, 123))) == 9
+    user.join()
+    shown.extend(os.read(ours, 1 << 16))
+    assert termios.tcgetattr(theirs) == before
+    for end in (ours, theirs):
+        os.close(end)
+    assert re.search(rb"(31 97|44 123)\r\nvt100-/dev/pts/\d+-ready.*caught.*words.*got-words\r\n44 123\r\n$", shown, re.S), bytes(shown)
 
 
 def test_without_stdin_there_is_none(inside: Inside) -> None:
@@ -197,6 +237,23 @@ def test_what_it_leaves_in_the_background_ends_with_it(inside: Inside, command: 
     assert alive("86398") == []
 
 
+def test_a_stranger_that_goes_on_writing_is_not_waited_for(inside: Inside) -> None:
+    """It opened the command's stdout by itself, and so nobody here can end it; as a daemon has it that was handed the descriptor."""
+    def write() -> None:
+        soon(lambda: alive("86394"))
+        (command,) = alive("86394")
+        with open(f"/proc/{command}/fd/1", "wb") as out:
+            inside.world.start("timeout", "60", "yes", stdout=out)
+        os.kill(int(command), signal.SIGTERM)
+
+    stranger = threading.Thread(target=write)
+    stranger.start()
+    begun = time.monotonic()
+    assert inside("sleep", "86394") == 128 + signal.SIGTERM
+    assert time.monotonic() - begun < 45
+    stranger.join()
+
+
 def test_nobody_pins_the_namespace_while_the_command_runs(inside: Inside) -> None:
     """Only processes are in it: an open descriptor would keep a deleted pod's veth alive for as long as somebody looks on."""
     look = "sleep 0.5; find /proc/[0-9]*/fd -lname \"$1\" -o -lname \"$2\" 2>/dev/null; true"
@@ -250,12 +307,13 @@ def test_files_are_read_in_the_pods_own_root(inside: Inside, tmp_path: Path) -> 
         mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if line.split()[4].startswith(("/sys", "/etc"))]
         return Path("/etc/resolv.conf").read_text(), Path("/etc/hosts").read_text(), mounts
 
-    before = machine()
+    before, umask = machine(), os.umask(0o077)
     try:
-        assert inside("sh", "-c", "cat /etc/resolv.conf; cat /etc/hosts >&2") == 0
-        assert inside.out.startswith(b"nameserver 192.0.2.53\nsearch inside.example\n")
+        assert inside("sh", "-c", "cat /etc/resolv.conf; stat -Lc %a /etc/resolv.conf; cat /etc/hosts >&2") == 0
+        assert inside.out == b"nameserver 192.0.2.53\nsearch inside.example\n644\n"
         assert inside.err.decode() == before[1] and inside.told == []
     finally:
+        os.umask(umask)
         pod.kill()
         pod.wait()
     assert machine() == before
@@ -293,6 +351,29 @@ def test_a_pods_device_is_not_even_opened(inside: Inside, tmp_path: Path) -> Non
             os.close(descriptor)
 
 
+def test_a_kits_root_is_that_of_its_process(inside: Inside, tmp_path: Path) -> None:
+    """Its mount namespace alone would do where it has its root there; a containerised init has it elsewhere. And there is a way back."""
+    (tmp_path / "only-here").mkdir()
+    (tmp_path / "only-here/x").touch(0o755)
+    script = f"import os, signal; os.chroot({str(tmp_path)!r}); os.chdir('/only-here'); signal.pause()"
+    init = inside.world.start("unshare", "--mount", sys.executable, "-c", script)
+    soon(lambda: os.readlink(f"/proc/{init.pid}/root") == str(tmp_path))
+    kits = [tools.Kit("node", "", {}, init.pid), tools.Kit("image", "", {}, 0)]
+    for wanted, path in (kits[:1], "/only-here/x"), (kits, "/bin/sh"):
+        child = os.fork()
+        if not child:
+            kit, found = tools.choose(HERE, wanted, path)
+            os._exit(7 if (kit, found, os.getcwd()) == (wanted[-1], path, "/") else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_no_file_is_read_from_a_process_elsewhere(inside: Inside) -> None:
+    """Its number may be another's by now."""
+    inside.files = {"/etc/resolv.conf": [os.getpid()]}
+    assert inside("pwd") == 0 and inside.out.decode().strip() == os.getcwd()
+    assert "no process of the pod has one" in inside.told[0]
+
+
 def test_no_resolver_is_told(inside: Inside) -> None:
     assert inside("true") == 0
     assert inside.told == ["warning: /etc/resolv.conf is not the pod's: no process of the pod has one"]
@@ -300,19 +381,39 @@ def test_no_resolver_is_told(inside: Inside) -> None:
 
 @pytest.mark.parametrize("victim", ["agent", "supervisor"])
 def test_whoever_is_killed_takes_the_command_along(inside: Inside, victim: str) -> None:
-    """With the agent its supervisor is left, which ends everything; without the supervisor the agent tells of it."""
+    """And all that it started. The agent leaves its supervisor, which ends everything; the supervisor leaves its agent, which does."""
+    def above() -> set[str]:
+        return {_parent(one) for one in alive("86395")} - {*alive("86395")}
+
     def kill() -> None:
-        soon(lambda: alive("86395"))
-        (command,) = alive("86395")
-        supervisor = _parent(command)
+        soon(lambda: len(alive("86395")) == 3 and len(above()) == 1)
+        (supervisor,) = above()
         os.kill(int(supervisor if victim == "supervisor" else _parent(supervisor)), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(NetnsError, match="supervisor was ended" if victim == "supervisor" else "connection with the command was lost"):
-        inside("sleep", "86395")
+        inside("sh", "-c", "(setsid nohup sleep 86395 >/dev/null 2>&1 &); trap '' HUP; sleep 86395 & exec sleep 86395")
     thread.join()
+    assert victim == "agent" or not alive("86395")
     soon(lambda: not alive("86395"))
+
+
+def test_even_without_both_the_command_ends(inside: Inside) -> None:
+    def kill() -> None:
+        soon(lambda: alive("86392"))
+        supervisor = _parent(alive("86392")[0])
+        agent = int(_parent(supervisor))
+        os.kill(agent, signal.SIGSTOP)
+        os.kill(int(supervisor), signal.SIGKILL)
+        os.kill(agent, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(NetnsError, match="connection with the command was lost"):
+        inside("sleep", "86392")
+    thread.join()
+    soon(lambda: not alive("86392"))
 
 
 def _parent(pid: str) -> str:

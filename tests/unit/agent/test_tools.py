@@ -9,6 +9,8 @@ import pytest
 
 from kubectl_netns.agent import scenery, supervisor, tools
 from kubectl_netns.agent.place import HERE, NODE
+from kubectl_netns.agent.processes import CgroupOwner
+from kubectl_netns.model import Namespace, NetworkNamespace, Pod, Sandbox
 
 
 def program(folder: Path, name: str, mode: int = 0o755) -> Path:
@@ -66,6 +68,40 @@ def test_the_c_library_asks_the_pods_resolver(monkeypatch: pytest.MonkeyPatch, b
     monkeypatch.setattr(scenery, "_content", lambda held: before)
     assert scenery._switch({scenery.RESOLVER: b""}) == {scenery.SWITCH: after}
     assert scenery._switch({}) == {}
+
+
+UID, ID, OTHER = "8f0c-11", "a" * 64, "b" * 64
+APP, PAUSE, STRANGER, NOWHERE = CgroupOwner("8f0c11", OTHER), CgroupOwner("8f0c11", ID), CgroupOwner("77", ID), CgroupOwner(None, None)
+
+
+@pytest.mark.parametrize(("owners", "pid", "uid", "resolver", "hosts"), [
+    ({10: APP, 11: PAUSE, 12: STRANGER}, None, UID, [11, 10], [10]),
+    ({10: APP, 11: APP, 12: NOWHERE}, 11, UID, [11, 10], [10]),
+    ({10: APP, 11: NOWHERE, 12: NOWHERE}, 11, UID, [11, 10], [10]),
+    ({10: APP, 12: NOWHERE}, 11, UID, [10], [10]),
+    ({10: APP, 12: NOWHERE}, None, None, [], []),
+], ids=["by its cgroup", "by the runtime's word", "by that alone", "ended", "unknown"])  # fmt: skip
+def test_in_which_processes_a_pods_files_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch, owners: dict[int, CgroupOwner], pid: int | None, uid: str | None, resolver: list[int], hosts: list[int]
+) -> None:
+    """The pause process first, and never for /etc/hosts; nobody of another pod."""
+    monkeypatch.setattr(scenery.processes, "by_namespace", lambda place: {(4, 7): list(owners), (4, 8): [99]})
+    monkeypatch.setattr(scenery.processes, "cgroup_owner", lambda place, one: owners[one])
+    sandbox = Sandbox(ID, "containerd", "ready", pid, 0, None, "cri")
+    item = NetworkNamespace(None, Namespace(7, 4, "/n", None, (), ()), "pod", Pod("shop", "web", uid), sandbox, "owned", ())
+    assert scenery.sources(HERE, item) == {scenery.RESOLVER: resolver, scenery.HOSTS: hosts}
+
+
+def test_what_is_read_of_a_pods_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    for size, taken in (0, True), (scenery.LARGEST, True), (scenery.LARGEST + 1, False):
+        file.write_bytes(bytes(size))
+        held = scenery._held(str(file))
+        assert held is not None and scenery._content(held) == (file.read_bytes() if taken else None)
+    os.mkfifo(tmp_path / "pipe")
+    for other in "pipe", ".":
+        held = scenery._held(str(tmp_path / other))
+        assert held is not None and scenery._content(held) is None
 
 
 def test_children_are_ours_alone() -> None:

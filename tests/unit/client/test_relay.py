@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +20,7 @@ from kubectl_netns.client.streams import FULL, Outlet, Streams, screen, usable
 from kubectl_netns.errors import ExitStatus, NetnsError, NodeError, ProtocolError
 from kubectl_netns.execution import Execution
 from kubectl_netns.model import Pod
+from kubectl_netns.wire import Kind
 
 BEGIN = """
 import json, os, sys, time
@@ -91,6 +95,20 @@ writer.send(Kind.STDOUT, str(len(got)).encode()); exited(0)
     assert talk(script, bytes(size)) == 0 and talk.out == str(size).encode()
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_stdin_that_is_closed_or_hung_up_has_ended(closed: bool) -> None:
+    """`<&-`, or a terminal that has gone."""
+    master, slave = os.openpty()
+    source = os.dup2(slave, 200)  # a number that nothing else takes, and that the kernel has a place for: select(2) refuses it
+    os.close(slave)
+    os.close(source if closed else master)
+    script = BEGIN + "hello(); started(); exited(reader.receive()[0])"
+    execution = Execution(Pod("", "x", None), ("x",), "auto", True, None)
+    streams = Streams(source, 1, 2, False, print, lambda: None)
+    assert relay.execute([sys.executable, "-c", script], b"bundle", "cafe", lambda: None, execution, 20, streams) == Kind.STDIN_END
+    os.close(master if closed else source)
+
+
 @pytest.mark.parametrize(("script", "kind", "said"), [
     ("hello(); writer.send(Kind.STDOUT, b'x')", ProtocolError, "STDOUT where STARTED"),
     ("hello(); writer.send(Kind.STARTED, b'{}')", ProtocolError, "unexpected shape"),
@@ -135,6 +153,111 @@ def test_silence_ends_it(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 2 <= time.monotonic() - begun < 8
 
 
+def test_once_the_command_has_ended_one_interrupt_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its output waits for a reader that does not read; there is no command any more that a first Ctrl-C could be for. What the
+    handler that was there before has set, so that nothing interrupts the clean-up, stays."""
+    reading, writing = os.pipe()
+    ended: list[bool] = []
+
+    def press(self: relay._Relay) -> None:
+        if self._ended and not ended:
+            ended.append(True)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def leave(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(relay._Relay, "_watch_clock", press)
+    before = signal.signal(signal.SIGINT, leave)
+    drain = threading.Timer(10, os.close, [reading])  # so that it ends in any case
+    drain.start()
+    agent = [sys.executable, "-c", BEGIN + "hello(); started(); writer.send(Kind.STDOUT, bytes(1 << 19)); exited()"]
+    streams = Streams(None, writing, 2, False, print, lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        relay.execute(agent, b"bundle", "cafe", lambda: None, Execution(Pod("", "x", None), ("x",), "auto", False, None), 20, streams)
+    assert signal.signal(signal.SIGINT, before) is signal.SIG_IGN
+    drain.cancel()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_slow_reader_is_no_silence_and_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    waiting: list[int] = []
+
+    def watch(self: relay._Relay) -> None:
+        """Nothing is read until there has been a long while in which much more could have come."""
+        waiting.append(self._outlets[Kind.STDOUT]._waiting)
+        if len(waiting) == 80:
+            threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reading, 1 << 20), b"")]).start()
+
+    monkeypatch.setattr(relay._Relay, "_watch_clock", watch)
+    monkeypatch.setattr(relay, "TICK", 0.05)
+    monkeypatch.setattr(relay, "SILENCE", 1.0)
+    agent = [sys.executable, "-c", BEGIN + "hello(); started(); [writer.send(Kind.STDOUT, bytes(1 << 15)) for _ in range(100)]; exited()"]
+    streams = Streams(None, writing, 2, False, print, lambda: None)
+    execution = Execution(Pod("", "x", None), ("x",), "auto", False, None)
+    assert relay.execute(agent, b"bundle", "cafe", lambda: None, execution, 20, streams) == 7
+    os.close(writing)
+    assert FULL <= max(waiting) <= FULL + (1 << 17)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_command_that_goes_on_after_an_interrupt_is_told_of(talk: Talk, monkeypatch: pytest.MonkeyPatch, ends: bool) -> None:
+    away = [0.0]
+    watch = relay._Relay._watch_clock
+
+    def pressed(self: relay._Relay) -> None:
+        if not away[0]:
+            os.kill(os.getpid(), signal.SIGINT)
+            away[0] = 0.1
+        elif self._interrupted and (self._ended or not ends):
+            away[0] = 3.0
+        watch(self)
+
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away[0]))
+    monkeypatch.setattr(relay._Relay, "_watch_clock", pressed)
+    script = "hello(); started(); number = reader.receive()[1][0]; "
+    assert talk(script + ("exited(number)" if ends else "time.sleep(1.5); exited(number)")) == signal.SIGINT
+    assert talk.told == ([] if ends else ["the command goes on after its SIGINT; Ctrl-C again ends it"])
+
+
+def test_a_client_that_was_stopped_hears_first_what_came_meanwhile(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = [0.0]
+
+    def watch(self: relay._Relay) -> None:
+        away[0] = 3600.0
+
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away[0]))
+    monkeypatch.setattr(relay._Relay, "_watch_clock", watch)
+    assert talk("hello(); started(); time.sleep(1.5); exited()") == 7
+
+
+def test_terminations_that_go_on_do_not_put_off_the_end(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[float] = []
+    watch = relay._Relay._watch_clock
+
+    def repeat(self: relay._Relay) -> None:
+        turns.append(0.5)
+        assert len(turns) < 60
+        os.kill(os.getpid(), signal.SIGTERM)
+        watch(self)
+
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + sum(turns)))
+    monkeypatch.setattr(relay._Relay, "_watch_clock", repeat)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        talk("hello(); started(); time.sleep(60)")
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_it_pings(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "PING", 0.2)
+    monkeypatch.setattr(relay, "SILENCE", 10.0)
+    assert talk("hello(); started(); exited(reader.receive()[0])") == Kind.PING
+
+
 def until(what: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not what():
@@ -161,12 +284,34 @@ def test_an_outlet_tells_when_it_is_full_and_when_it_is_not() -> None:
     os.close(writing)
 
 
+def test_an_output_that_does_not_block_gets_everything_too() -> None:
+    """As others who share it may have made it (Node.js does)."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    outlet = Outlet(writing, lambda: None)
+    data = os.urandom(300_000)
+    outlet.put(data)
+    received = b""
+    while len(received) < len(data) and select.select([reading], [], [], 5)[0]:
+        received += os.read(reading, 1 << 12)
+    assert received == data and outlet.failure is None
+    os.close(reading)
+    os.close(writing)
+
+
 def test_a_full_device_is_no_closed_one() -> None:
     with open("/dev/full", "wb") as full:
         outlet = Outlet(full.fileno(), lambda: None)
         outlet.put(b"x")
         until(lambda: outlet.failure is not None)
         assert not outlet.closed
+
+
+def test_a_stdout_that_is_closed_is_a_closed_one() -> None:
+    """`>&-`"""
+    outlet = Outlet(900, lambda: None)
+    outlet.put(b"x")
+    until(lambda: outlet.closed)
 
 
 def test_a_terminals_size() -> None:
