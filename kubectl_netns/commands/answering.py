@@ -63,7 +63,7 @@ def conclude(found: bool, text: str, report: survey.Report | aliases.Report, con
         console.answer(text)
     for warning in report.warnings:
         console.warn(warning)
-    for error in report.errors:
+    for error in {(one.message, one.hint): one for one in report.errors}.values():  # what all nodes say is told once
         console.error(error)
     if report.errors:
         return ExitStatus.INCOMPLETE if found else report.errors[0].status

@@ -34,12 +34,13 @@ def fake_kubectl(folder: Path, script: str) -> dict[str, str]:
         (["nope"], ExitStatus.NOT_FOUND, 'no pod "nope" in namespace "netns-test"'),
         (["pod/list"], ExitStatus.NOT_FOUND, 'no pod "list" in namespace'),
         (["deployment/nope"], ExitStatus.NOT_FOUND, "not found"),
+        (["-l", "app==a=b"], ExitStatus.USAGE, 'the selector "app==a=b" makes no sense'),
         (["-l", "app=nobody"], ExitStatus.NOT_FOUND, "matches the selector"),
         (["--node", "nope", "list"], ExitStatus.NOT_FOUND, 'no node "nope"'),
         (["list"], ExitStatus.USAGE, "which node?"),
         (["--node", "x", "y"], ExitStatus.USAGE, "--node goes with list"),
         (["a/b/c"], ExitStatus.USAGE, "is no pod"),
-        (["--timeout", "soon", "x"], ExitStatus.USAGE, "is no time"),
+        (["--timeout", "soon", "x"], ExitStatus.USAGE, '--timeout: "soon" is no time'),
         (["--bogus"], ExitStatus.USAGE, "--bogus"),
         (["-o", "xml", "x"], ExitStatus.USAGE, "xml"),
         (["--local", "--node", "x", "list"], ExitStatus.USAGE, "about this machine"),
@@ -186,6 +187,11 @@ def test_a_policy_that_allows_no_privileged_pods(testbed: Cluster, workloads: Wo
     answer = run("--node", DOCKER, "list", "--agent-namespace", RESTRICTED, environment=operator)
     assert answer.status == ExitStatus.REFUSED
     assert "policy does not allow the agent pod" in answer.err and "--agent-namespace" in answer.err
+
+
+def test_no_namespace_for_the_agent(run: Run) -> None:
+    answer = run("list", "--all-nodes", "--agent-namespace", "nosuch")
+    assert answer.status == ExitStatus.NOT_FOUND and answer.err.count('error: no namespace "nosuch"') == 1
 
 
 def test_the_missing_rights_are_named(testbed: Cluster, run: Run) -> None:
