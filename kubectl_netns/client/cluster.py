@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..errors import ClusterError, NetnsError, NotFoundError, RefusedError, UsageError
+from ..errors import ClusterError, NetnsError, NoPodError, NotFoundError, RefusedError, UsageError
 
 Object = dict[str, Any]
 PAGE = 500
@@ -51,8 +51,7 @@ class Cluster:
             return self._get(_pods(namespace, name))
         except Refused as error:
             if error.status == 404:
-                hint = f"see `kubectl get pods -n {namespace}`; another namespace is chosen with -n"
-                raise NotFoundError(f'no pod "{name}" in namespace "{namespace}"', hint) from error
+                raise NoPodError(name, f'no pod "{name}" in namespace "{namespace}"') from error
             raise _explained(error, f"get pod {namespace}/{name}") from error
 
     def pods(self, namespace: str | None, **selectors: str) -> Iterator[Object]:

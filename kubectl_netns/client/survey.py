@@ -40,20 +40,24 @@ class Report:
 
 @dataclass(frozen=True)
 class Reach:
-    """How nodes of a cluster are reached. `detail` is told the steps of each of several nodes, `progress` how many are done."""
+    """How nodes of a cluster are reached.
+
+    `detail` is told the steps of each of several nodes, `progress` how many are done, `note` what the user should know before.
+    """
 
     cluster: Cluster
     kubectl: Kubectl
     spec: Spec
     progress: Progress
     detail: Progress = lambda text: None
+    note: Progress = lambda text: None
 
 
 def pods(
     reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = (), everywhere: bool = False
 ) -> Report:
     """`show` names what else is wanted of each namespace (Question.show); `everywhere`: the selector is for all namespaces."""
-    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector, everywhere)
+    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector, reach.note, everywhere)
     per_node: dict[str, list[Pod]] = {}
     for target in wanted:
         per_node.setdefault(target.node, []).append(target.pod)

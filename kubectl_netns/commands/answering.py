@@ -27,9 +27,8 @@ def reach(
     seconds, kubectl = common.seconds, find(common.connection)
     console.progress("reading the kubeconfig")
     cluster = connect(common.connection, min(seconds, common.request_seconds), common.seconds)
-    return survey.Reach(
-        cluster, kubectl, replace(common.spec(cluster.home), lasting=lasting), progress or console.progress, console.detail
-    )
+    spec = replace(common.spec(cluster.home), lasting=lasting)
+    return survey.Reach(cluster, kubectl, spec, progress or console.progress, console.detail, console.note)
 
 
 def render(

@@ -116,6 +116,8 @@ def _flags(place: Place) -> Candidates:
 def _argument(place: Place, metavar: str, ask: Ask) -> tuple[Candidates, int]:
     """What a metavar stands for; `POD|NAME` for either."""
     for kind in metavar.split("|"):
+        if kind == "VERB":
+            return [(verb.name, verb.help) for verb in GRAMMAR.verbs], NO_FILES
         if kind in SHELLS:
             return [], SHELLS[kind]
         if kind in KUBECTLS and ("--local", None) not in place.typed:

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from kubectl_netns import cli, errors
+from kubectl_netns.client import survey
 from kubectl_netns.commands.console import Console
 from kubectl_netns.errors import ExitStatus
 
@@ -51,6 +52,9 @@ ARRANGED = [
     (["web", "-v9", "-n", "8"], ["show", "web", "-v", "-n", "8"]),
     (["-v", "web", "6"], ["show", "-v", "web", "6"]),
     (["exec", "web", "-v=6", "--", "x", "-v=6"], ["exec", "web", "-v", "--", "--", "x", "-v=6"]),
+    (["help"], ["help"]),
+    (["help", "list"], ["help", "list"]),
+    (["pod/help"], ["show", "pod/help"]),
     ([], ["--help"]),
     (["--help"], ["--help"]),
     (["-h"], ["-h"]),
@@ -81,13 +85,14 @@ TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubc
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
     "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "IncompleteError": 7, "ConflictError": 8, "NotExecutableError": 126,
-    "NoCommandError": 127,
+    "NoCommandError": 127, "NoPodError": 3,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
 def test_every_error_has_its_status(monkeypatch: pytest.MonkeyPatch, kind: type[errors.NetnsError]) -> None:
-    status, out, err = outcome(monkeypatch, failing(kind("what", "do this")))
+    name = ["web"] if issubclass(kind, errors.NoPodError) else []
+    status, out, err = outcome(monkeypatch, failing(kind(*name, "what", "do this")))
     assert (status, out, err) == (STATUSES[kind.__name__], "", "error: what\nhint: do this\n")
 
 
@@ -138,6 +143,39 @@ def test_usage_errors(words: list[str]) -> None:
     err = io.StringIO()
     assert cli.run(words, Console(io.StringIO(), err)) == ExitStatus.USAGE
     assert err.getvalue().startswith("error: ")
+
+
+def said(*words: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    return cli.run(words, Console(out, err)), out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize(("words", "verb"), [
+    (["lst", "--all-nodes"], "list"), (["exce", "-it", "web", "--", "ls"], "exec"), (["-n", "shop", "fnd", "x", "--kind", "pid"], "find"),
+])  # fmt: skip
+def test_a_mistyped_verb_with_another_verbs_options(words: list[str], verb: str) -> None:
+    assert f"hint: did you mean `kubectl netns {verb}`?" in said(*words)[2]
+
+
+def test_a_mistyped_verb_that_is_looked_for_as_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = [errors.NoPodError(name, f'no pod "{name}"', "see there") for name in ("lst", "linke")]
+    monkeypatch.setattr("kubectl_netns.commands.answering.reach", lambda *_: None)
+    monkeypatch.setattr(survey, "pods", lambda *_: survey.Report((), tuple(missing)))
+    assert said("lst", "linke")[2] == (
+        'error: no pod "lst"\nhint: did you mean `kubectl netns list`? see there\nerror: no pod "linke"\nhint: see there\n')  # fmt: skip
+    assert said("web")[2] == 'error: no pod "lst"\nhint: see there\nerror: no pod "linke"\nhint: see there\n'
+
+
+def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, option in ((["help"], ["--help"]), (["help", "list"], ["list", "--help"])):
+        assert said(*option)[0] == 0 and said(*words) == (0, capsys.readouterr().out, "")
+    status, _, err = said("help", "lst")
+    assert (status, err) == (2, 'error: there is no verb "lst"\nhint: did you mean `kubectl netns list`?\n')
+    assert "`kubectl netns help` lists them" in said("help", "me")[2]
+
+
+def test_version_as_an_option() -> None:
+    assert said("--version") == said("version")
 
 
 def test_every_flag_has_a_help_text_and_every_verb_a_sentence() -> None:

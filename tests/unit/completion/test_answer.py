@@ -77,6 +77,7 @@ def test_a_first_word_is_a_verb_or_a_pod() -> None:
         ("web --nod", [":4"]),
         ("completion --to ", [":16"]),
         ("version ", [":4"]),
+        ("help li", ["list\tList every network namespace of a node, and whose it is.", "link\tShow the namespaces of pods to `ip netns` on their nodes.", ":4"]),
     ],
 )
 def test_what_is_known_without_a_cluster(words: str, lines: list[str]) -> None:
