@@ -111,6 +111,11 @@ def local(
     return Report(tuple(items), tuple(errors), answer.warnings)
 
 
+def within(report: Report, namespace: str) -> Report:
+    """Of what was found only that of this namespace's pods."""
+    return replace(report, items=tuple(item for item in report.items if item.pod and item.pod.namespace == namespace))
+
+
 def complete(item: NetworkNamespace, node: str, pod: Pod | None) -> NetworkNamespace:
     """An agent's item with its node, and its pod as the API server knows it; says where the two disagree."""
     if pod is None:

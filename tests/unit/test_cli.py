@@ -14,9 +14,10 @@ import pytest
 import typer
 
 from kubectl_netns import cli, errors
-from kubectl_netns.client import survey
+from kubectl_netns.client import search, survey
 from kubectl_netns.commands.console import Console
 from kubectl_netns.errors import ExitStatus
+from tests.unit.facts import CONTAINERD, HOST, NAMED
 
 ARRANGED = [
     (["web"], ["show", "web"]),
@@ -164,6 +165,20 @@ def test_a_mistyped_verb_that_is_looked_for_as_a_pod(monkeypatch: pytest.MonkeyP
     assert said("lst", "linke")[2] == (
         'error: no pod "lst"\nhint: did you mean `kubectl netns list`? see there\nerror: no pod "linke"\nhint: see there\n')  # fmt: skip
     assert said("web")[2] == 'error: no pod "lst"\nhint: see there\nerror: no pod "linke"\nhint: see there\n'
+
+
+def test_what_find_is_given_may_come_out_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    sought: list[search.Search] = []
+    monkeypatch.setattr(search, "local", lambda asked, *_: sought.append(asked) or survey.Report(()))
+    assert said("find", "--local", " 10.244.2.2\n")[0] == 0 and sought[0].word == "10.244.2.2"
+
+
+def test_list_of_one_namespaces_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "local", lambda *_: survey.Report((HOST, CONTAINERD, NAMED)))
+    words = ["--local", "list", "-o", "name"]
+    assert len(said(*words)[1].splitlines()) == 3
+    assert said(*words, "-n", "shop") == (0, "/run/netns/cni-26d4bfd1\n", "")
+    assert said(*words, "-n", "blue") == (0, "", "no pod of namespace blue has a network namespace of its own there\n")
 
 
 def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
