@@ -93,6 +93,15 @@ class Process:
 
 
 @dataclass(frozen=True)
+class SocketOwner:
+    """A process that holds a socket open, and the numbers of its descriptors that do."""
+
+    pid: int
+    command: str
+    descriptors: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Socket:
     """One TCP, UDP, raw or packet socket, as sock_diag tells it (linux/inet_diag.h, linux/packet_diag.h).
 
@@ -113,5 +122,5 @@ class Socket:
     uid: int | None
     receive_queue: int
     send_queue: int
-    processes: tuple[Process, ...]
+    processes: tuple[SocketOwner, ...]
     v6_only: bool | None = None

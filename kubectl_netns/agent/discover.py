@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..model import Interface, Namespace, NetworkNamespace, Sandbox, Warning
 from ..questions import Answer, Question
-from ..tables import Process, Socket
+from ..tables import Process, Socket, SocketOwner
 from . import crosscheck, holders, names, ownership, peers, processes
 from .enter import Key, in_own_thread
 from .holders import Found
@@ -65,7 +65,7 @@ class _Surveyor:
         self._complete = complete
         self._warnings = warnings
         self._everything = question.pods is None
-        self._owners: dict[int, list[Process]] | None = None
+        self._owners: dict[int, list[SocketOwner]] | None = None
 
     def items(self) -> list[NetworkNamespace]:
         with ExitStack() as stack:
