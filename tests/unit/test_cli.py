@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -164,6 +163,8 @@ def test_a_mistyped_verb_that_is_looked_for_as_a_pod(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(survey, "pods", lambda *_: survey.Report((), tuple(missing)))
     assert said("lst", "linke")[2] == (
         'error: no pod "lst"\nhint: did you mean `kubectl netns list`? see there\nerror: no pod "linke"\nhint: see there\n')  # fmt: skip
+    monkeypatch.setattr(survey, "local", lambda *_: survey.Report((), (missing[0],)))
+    assert "kubectl netns list" in said("--local", "lst")[2]
     assert said("web")[2] == 'error: no pod "lst"\nhint: see there\nerror: no pod "linke"\nhint: see there\n'
 
 
@@ -233,6 +234,7 @@ def version(console: Console) -> cli.ExitStatus:
         console.answer("ready")
         time.sleep(60)
     finally:
+        console.answer("cleaning up")
         time.sleep(1)
         console.answer("cleaned up")
 cli.VERBS["version"] = version
@@ -246,7 +248,7 @@ def test_a_signal_ends_a_command_through_its_clean_up_which_no_other_signal_ends
     process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout and process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    time.sleep(0.3)
+    assert process.stdout.readline() == "cleaning up\n"
     for another in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         process.send_signal(another)
     out, err = process.communicate(timeout=20)
