@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ..errors import NetnsError, NotFoundError, UsageError
+from ..errors import NetnsError, NoPodError, UsageError
 from ..model import NetworkNamespace, Pod, Warning
 from ..questions import Answer, Question, Reply, Request
 from . import rights, targets
@@ -107,7 +107,7 @@ def local(
         items += found
         if not found:
             hint = "`kubectl netns --local list` shows those that it knows"
-            errors.append(NotFoundError(f'no runtime on this machine has a sandbox of pod "{pod.name}"', hint))
+            errors.append(NoPodError(pod.name, f'no runtime on this machine has a sandbox of pod "{pod.name}"', hint))
     return Report(tuple(items), tuple(errors), answer.warnings)
 
 

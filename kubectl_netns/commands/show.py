@@ -64,9 +64,9 @@ def show(
         report = survey.local(words or [], common.namespace, shown, common.seconds, console.progress)
     else:
         report = survey.pods(reach(common, console), words or [], selector, shown, everywhere)
-        above: Any = invocation.parent
-        mistyped = (_mistyped(error, (words or [""])[0], above.command.commands) for error in report.errors)
-        report = replace(report, errors=tuple(mistyped))
+    above: Any = invocation.parent
+    mistyped = (_mistyped(error, (words or [""])[0], above.command.commands) for error in report.errors)
+    report = replace(report, errors=tuple(mistyped))
     return finish(report, common, console, single=len(words or []) == 1 and selector is None, people=table.cards)
 
 
