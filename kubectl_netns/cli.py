@@ -22,6 +22,7 @@ from .commands.console import Console
 from .commands.exec import SEPARATOR, exec_
 from .commands.find import find
 from .commands.help import Verb, Verbs
+from .commands.helping import help_, meant
 from .commands.link import link
 from .commands.list import list_
 from .commands.options import bind
@@ -33,7 +34,7 @@ from .errors import ExitStatus, Interrupted, NetnsError, UsageError
 DEFAULT_VERB = "show"
 VERBS: dict[str, Callable[..., int]] = {
     DEFAULT_VERB: show, "list": list_, "exec": exec_, "find": find, "link": link, "unlink": unlink, "cleanup": cleanup,
-    "completion": completion, "version": version,
+    "completion": completion, "help": help_, "version": version,
 }  # fmt: skip
 TAKES_A_COMMAND = ("exec",)
 LEVEL = re.compile(r"-v=?\d+|--v=\d+")
@@ -81,11 +82,25 @@ def build(console: Console) -> typer.Typer:
 
 
 def arrange(words: Sequence[str], group: Any) -> list[str]:
-    """Put the verb first. `group` is the built command, which knows its verbs and which options take a value.
+    """Put the verb first. `group` is the built command, which knows its verbs.
 
     Everything after `--` is left alone; a word that follows an option which takes a value is that value. For a verb that takes
     a command `--` is doubled: Typer removes the first, and the verb still sees where the command begins.
     """
+    before, rest = _parted(_plain_v(words), group)
+    if rest and rest[0] in group.commands:
+        if rest[0] in TAKES_A_COMMAND and SEPARATOR in rest:
+            rest.insert(rest.index(SEPARATOR), SEPARATOR)
+        return [rest[0], *before, *rest[1:]]
+    if not rest and (not before or {"-h", "--help"} & set(before)):
+        return before or ["--help"]
+    if before == ["--version"] and not rest:
+        return ["version"]
+    return [DEFAULT_VERB, *before, *rest]
+
+
+def _parted(words: Sequence[str], group: Any) -> tuple[list[str], list[str]]:
+    """The options that stand first, and all from the first word on that is none."""
     takes_value = {
         name
         for verb in group.commands.values()
@@ -93,18 +108,17 @@ def arrange(words: Sequence[str], group: Any) -> list[str]:
         if not getattr(option, "is_flag", True)
         for name in option.opts
     }
-    words = _plain_v(words)
     position = 0
     while position < len(words) and words[position].startswith("-") and words[position] != "--":
         position += 2 if words[position] in takes_value else 1
-    before, rest = list(words[:position]), list(words[position:])
-    if rest and rest[0] in group.commands:
-        if rest[0] in TAKES_A_COMMAND and SEPARATOR in rest:
-            rest.insert(rest.index(SEPARATOR), SEPARATOR)
-        return [rest[0], *before, *rest[1:]]
-    if not rest and (not before or {"-h", "--help"} & set(before)):
-        return before or ["--help"]
-    return [DEFAULT_VERB, *before, *rest]
+    return list(words[:position]), list(words[position:])
+
+
+def _see(words: Sequence[str], group: Any) -> str:
+    """Where somebody whose words made no sense is sent."""
+    first = next(iter(_parted(_plain_v(words), group)[1]), DEFAULT_VERB)
+    verb = first if first in group.commands else DEFAULT_VERB
+    return (meant(first, group.commands) if first != verb else None) or f"see `kubectl netns {verb} --help`"
 
 
 def _plain_v(words: Sequence[str]) -> list[str]:
@@ -138,7 +152,7 @@ def run(words: Sequence[str], console: Console) -> int:
         return ExitStatus.ANSWERED
     except Exception as error:
         if hasattr(error, "format_message"):  # Typer's usage errors, whichever click it carries
-            console.error(UsageError(error.format_message(), f"see `kubectl netns {arrange(words, group)[0]} --help`"))
+            console.error(UsageError(error.format_message(), _see(words, group)))
             return ExitStatus.USAGE
         if "KUBECTL_NETNS_TRACEBACK" in os.environ:
             raise

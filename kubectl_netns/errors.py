@@ -3,6 +3,7 @@
     NetnsError                 1  unexpected failure
     ├── UsageError             2  the command line does not make sense
     ├── NotFoundError          3  no such pod, node or thing
+    │   └── NoPodError            … because no pod has this name
     ├── NoNamespaceError       4  it is there, but has no namespace now (pending, completed)
     ├── RefusedError           5  the cluster refused (RBAC, Pod Security, quota)
     ├── ConflictError          8  something that this tool did not make is in the way: it is left alone
@@ -59,6 +60,12 @@ class UsageError(NetnsError):
 
 class NotFoundError(NetnsError):
     status = ExitStatus.NOT_FOUND
+
+
+class NoPodError(NotFoundError):
+    def __init__(self, name: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.name = name
 
 
 class NoNamespaceError(NetnsError):

@@ -87,6 +87,14 @@ class Process(NamedTuple):
     command: str
 
 
+class SocketOwner(NamedTuple):
+    """A process that holds a socket open, and the numbers of its descriptors that do."""
+
+    pid: int
+    command: str
+    descriptors: tuple[int, ...]
+
+
 class Socket(NamedTuple):
     """One TCP, UDP, raw or packet socket, as sock_diag tells it (linux/inet_diag.h, linux/packet_diag.h).
 
@@ -107,5 +115,5 @@ class Socket(NamedTuple):
     uid: int | None
     receive_queue: int
     send_queue: int
-    processes: tuple[Process, ...]
+    processes: tuple[SocketOwner, ...]
     v6_only: bool | None = None

@@ -12,7 +12,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Mapping
 
-from ..tables import Process, Socket
+from ..tables import Socket, SocketOwner
 from . import processes
 from .links import FAMILIES, NUMBER, ip, number
 from .netlink import Netlink, attributes
@@ -125,16 +125,19 @@ def parse_packet(payload: bytes, names: Mapping[int, str]) -> Socket:
     return Socket("packet", word, None, "UNCONN", None, protocol, None, None, name, inode, uid, receive, send, ())
 
 
-def owners(place: Place) -> dict[int, list[Process]]:
+def owners(place: Place) -> dict[int, list[SocketOwner]]:
     """The processes that have each socket open, by its inode; those that may not be looked at are passed over."""
-    found: dict[int, list[Process]] = defaultdict(list)
+    found: dict[int, list[SocketOwner]] = defaultdict(list)
     for pid in processes.pids(place):
-        inodes = {int(target[8:-1]) for _, target in processes.descriptors(place, pid) if target.startswith("socket:[")}
-        command = processes.command(place, pid) if inodes else None
-        for inode in inodes:
-            found[inode].append(Process(pid, command or "?"))
+        held: dict[int, list[int]] = defaultdict(list)
+        for descriptor, target in processes.descriptors(place, pid):
+            if target.startswith("socket:["):
+                held[int(target[8:-1])].append(descriptor)
+        command = processes.command(place, pid) if held else None
+        for inode, descriptors in held.items():
+            found[inode].append(SocketOwner(pid, command or "?", tuple(descriptors)))
     return found
 
 
-def with_owners(sockets: tuple[Socket, ...], known: Mapping[int, list[Process]]) -> tuple[Socket, ...]:
+def with_owners(sockets: tuple[Socket, ...], known: Mapping[int, list[SocketOwner]]) -> tuple[Socket, ...]:
     return tuple(one._replace(processes=tuple(known[one.inode])) if one.inode in known else one for one in sockets)

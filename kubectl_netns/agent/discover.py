@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from ..model import Interface, Namespace, NetworkNamespace, Sandbox, Warning
 from ..questions import Answer, Question
-from ..tables import Process, Socket
+from ..tables import Process, Socket, SocketOwner
 from . import crosscheck, holders, names, ownership, peers, processes
 from .enter import Key, in_own_thread
 from .holders import Found
@@ -64,7 +64,7 @@ class _Surveyor:
         self._complete = complete
         self._warnings = warnings
         self._everything = question.pods is None
-        self._owners: dict[int, list[Process]] | None = None
+        self._owners: dict[int, list[SocketOwner]] | None = None
 
     def items(self) -> list[NetworkNamespace]:
         with ExitStack() as stack:

@@ -46,7 +46,7 @@ def check(name: str | None, words: Sequence[str]) -> None:
 
 def link(reach: Reach, words: Iterable[str], selector: str | None, name: str | None) -> Report:
     """`name` goes with one pod only. Raises UsageError when there are more."""
-    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector)
+    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector, reach.note)
     if name is not None and len(wanted) > 1:
         raise _one_name()
     per_node: dict[str, list[Alias]] = {}
@@ -121,7 +121,7 @@ def _named(word: str, namespace: str) -> Alias:
 def _where(reach: Reach, word: str) -> tuple[str, Pod]:
     """The node and the pod that a word means. Raises NetnsError, with a hint for what may be a link's name."""
     try:
-        found: Object = targets.look_up(reach.cluster, reach.kubectl, word)
+        found: Object = targets.look_up(reach.cluster, reach.kubectl, word, reach.note)
     except NotFoundError as error:
         if word.partition("/")[0] != word and word.partition("/")[0].lower() not in targets.POD_TYPES:
             raise

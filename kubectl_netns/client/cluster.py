@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..errors import ClusterError, NetnsError, NotFoundError, RefusedError
+from ..errors import ClusterError, NetnsError, NoPodError, NotFoundError, RefusedError, UsageError
 
 Object = dict[str, Any]
 PAGE = 500
 CONNECT_TIMEOUT = 5.0
+CONNECTING = re.compile(r"^(<[^>]*>|\w+\(host=[^)]*\)): ")
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,7 @@ class Cluster:
             return self._get(_pods(namespace, name))
         except Refused as error:
             if error.status == 404:
-                hint = f"see `kubectl get pods -n {namespace}`; another namespace is chosen with -n"
-                raise NotFoundError(f'no pod "{name}" in namespace "{namespace}"', hint) from error
+                raise NoPodError(name, f'no pod "{name}" in namespace "{namespace}"') from error
             raise _explained(error, f"get pod {namespace}/{name}") from error
 
     def pods(self, namespace: str | None, **selectors: str) -> Iterator[Object]:
@@ -63,6 +64,8 @@ class Cluster:
             try:
                 page = self._get(path, query)
             except Refused as error:
+                if error.status == 400 and "labelSelector" in selectors:
+                    raise UsageError(f'the selector "{selectors["labelSelector"]}" makes no sense: {error.message}') from error
                 raise _explained(error, what) from error
             yield from page.get("items", [])
             if not (following := page.get("metadata", {}).get("continue")):
@@ -203,10 +206,11 @@ def _message(data: bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """urllib3 wraps the cause in layers: the innermost says what happened."""
+    """urllib3 wraps the cause in layers, of which the innermost says what happened; before it stands what was connecting."""
     reason: object = getattr(error, "reason", None) or error
-    text = str(reason)
-    return text.rpartition(": ")[2] if "object at 0x" in text else text
+    inner = getattr(reason, "original_error", None)  # of a proxy that cannot be reached
+    text = CONNECTING.sub("", str(inner or reason))
+    return f"{reason.args[0]}: {text}" if isinstance(reason, Exception) and inner else text
 
 
 def _explained(error: Refused, what: str) -> NetnsError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import KubectlError, NetnsError, NodeError, RefusedError
+from ..errors import KubectlError, NetnsError, NodeError, NotFoundError, RefusedError
 from .cluster import Object
 from .kubectl import OLD, too_old
 
@@ -64,4 +64,7 @@ def explain_refusal(stderr: str, namespace: str) -> NetnsError:
         return RefusedError(f"a quota does not allow the agent pod: {text}", "choose another namespace with --agent-namespace")
     if "orbidden" in stderr or "denied" in stderr:
         return RefusedError(f"the cluster refused the agent pod: {text}", "ask for the role in the README")
+    if f'namespaces "{namespace}" not found' in stderr:
+        hint = "choose one that there is with --agent-namespace; `kubectl get namespaces` lists them"
+        return NotFoundError(f'no namespace "{namespace}", in which the agent pod was to be made', hint)
     return KubectlError(f"`kubectl debug` failed: {text}")

@@ -16,7 +16,7 @@ from .survey import Reach
 def run(reach: Reach, word: str, execution: Execution, streams: Streams, complain: Callable[[NetnsError], object]) -> int:
     """The command's exit status. Raises NetnsError. `complain` is told if the agent's pod could not be deleted afterwards."""
     try:
-        target = targets.find(reach.cluster, reach.kubectl, word)
+        target = targets.find(reach.cluster, reach.kubectl, word, reach.note)
         facts = reach.cluster.node(target.node)
         refuse_unusable(reach.cluster, facts)
         node = ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -28,11 +27,9 @@ Said = TypeVar("Said", covariant=True)
 
 
 class Talk(Protocol[Said]):
-    """One conversation with an agent: the command line that reaches it, its bundle, our nonce, whom to call at its first word."""
+    """One conversation with an agent: the command line that reaches it, its bundle, our nonce."""
 
-    def __call__(
-        self, command: list[str], bundle: bytes, nonce: str, heard: Callable[[], object], /, *, timeout: float
-    ) -> Said: ...
+    def __call__(self, command: list[str], bundle: bytes, nonce: str, /, *, timeout: float) -> Said: ...
 
 
 class Node(Protocol):
@@ -61,12 +58,14 @@ class ClusterNode:
         self._pod = AgentPod(cluster, kubectl, self.name, spec, secrets.token_hex(16))
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
-        talk = partial(conversation.ask, request=request.at(self._runtime))
+        doing = partial(progress, f"reading the namespaces of {self.name}")
+        talk = partial(conversation.ask, heard=doing, request=request.at(self._runtime))
         return self._hold(talk, progress, again=(conversation.Silent, ProtocolError))
 
     def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
         asked = execution._replace(runtime=self._runtime)
-        talk = partial(relay.execute, execution=asked, streams=streams)
+        doing = partial(progress, f"starting the command on {self.name}")
+        talk = partial(relay.execute, heard=doing, execution=asked, streams=streams)
         return self._hold(talk, progress, again=(conversation.Silent,))
 
     def _hold(self, talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]) -> Result:
@@ -88,7 +87,7 @@ class ClusterNode:
             return None
         progress(f"using the agent that was kept on {self.name}")
         try:
-            return self._try(packing.result(), talk, progress)
+            return self._try(packing.result(), talk)
         except again:  # its time was up, or it is not what it seems
             self._pod.forget()
             return None
@@ -104,7 +103,7 @@ class ClusterNode:
             if sure:
                 starting.result()
             try:
-                result = self._try(packed, talk, progress)
+                result = self._try(packed, talk)
                 if self._spec.keep:
                     starting.done(self._pod.left())  # by then it is marked as one that may be adopted
                 return result
@@ -113,12 +112,9 @@ class ClusterNode:
                     raise _silence(silent, self.name, self._spec.timeout) from silent
             starting.done(NEXT_TRY)
 
-    def _try(self, packed: bytes, talk: Talk[Result], progress: Progress) -> Result:
+    def _try(self, packed: bytes, talk: Talk[Result]) -> Result:
         command = self._pod.exec_command(*boot("python3", packed))
-        return talk(command, packed, self._pod.nonce, lambda: self._heard(progress), timeout=max(LEAST, self._pod.left()))
-
-    def _heard(self, progress: Progress) -> None:
-        progress(f"reading the namespaces of {self.name}")
+        return talk(command, packed, self._pod.nonce, timeout=max(LEAST, self._pod.left()))
 
     def close(self) -> None:
         self._pod.close()
@@ -133,16 +129,16 @@ class LocalNode:
         self._timeout = timeout
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
-        return self._hold(partial(conversation.ask, request=request))
+        return self._hold(partial(conversation.ask, heard=lambda: None, request=request))
 
     def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
-        return self._hold(partial(relay.execute, execution=execution, streams=streams))
+        return self._hold(partial(relay.execute, heard=lambda: None, execution=execution, streams=streams))
 
     def _hold(self, talk: Talk[Result]) -> Result:
         packed = bundle.build(None)
         command = boot(sys.executable, packed, "local")
         try:
-            return talk(command, packed, secrets.token_hex(16), lambda: None, timeout=self._timeout)
+            return talk(command, packed, secrets.token_hex(16), timeout=self._timeout)
         except conversation.Silent as silent:
             raise _silence(silent, self.name, self._timeout) from silent
 

@@ -65,9 +65,11 @@ def clues(word: str, kind: str | None = None) -> tuple[Clue, ...]:
     if kind is None and (any(one in found for one in PLAIN) or not _is_word(word)):
         found = {one: values for one, values in found.items() if one not in ("interface", "name")}
     if not found:
-        what = KINDS[kind] if kind else "anything that can be looked for"
-        hint = f"known are: {'; '.join(KINDS.values())}. A pod is shown by `kubectl netns POD`"
-        raise UsageError(f'"{word}" cannot be {what}', hint)
+        if kind:
+            raise UsageError(f'"{word}" cannot be {KINDS[kind]}')
+        known = "\n".join(f"{one:<11}{text}" for one, text in KINDS.items())
+        hint = f"a pod is shown by `kubectl netns POD`; known are\n{known}"
+        raise UsageError(f'"{word}" is nothing that can be looked for', hint)
     from ..questions import Clue  # not for the sake of KINDS alone
 
     return tuple(Clue(one, value) for one, values in found.items() for value in values)

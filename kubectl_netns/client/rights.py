@@ -37,12 +37,14 @@ def explained(error: NetnsError, cluster: Cluster, agents: str) -> NetnsError:
     if not isinstance(error, RefusedError) or " cannot " not in error.message:
         return error
     absent: list[str] = []
+    movable = True
     with suppress(NetnsError):  # a server that does not review access: then the refusal stands for itself
         for right in NEEDED:
             namespace = {"looking": cluster.namespace, "agents": agents}.get(right.place or "")
             if not cluster.may(right.verb, right.resource, right.subresource, namespace):
                 absent.append(right.words(namespace))
+                movable = movable and right.place == "agents"
     if not absent:
         return error
-    hint = f"you may not {', '.join(absent)}: ask for the role in the README, or choose another namespace with --agent-namespace"
-    return RefusedError(error.message, hint)
+    elsewhere = ", or choose another namespace with --agent-namespace" if movable else ""
+    return RefusedError(error.message, f"you may not {', '.join(absent)}: ask for the role in the README{elsewhere}")

@@ -13,10 +13,10 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ..errors import NetnsError, NotFoundError, UsageError
+from ..errors import NetnsError, NoPodError, UsageError
 from ..model import NetworkNamespace, Pod, Warning
 from ..questions import Answer, Question, Reply, Request
 from . import rights, targets
@@ -40,20 +40,24 @@ class Report:
 
 @dataclass(frozen=True)
 class Reach:
-    """How nodes of a cluster are reached. `detail` is told the steps of each of several nodes, `progress` how many are done."""
+    """How nodes of a cluster are reached.
+
+    `detail` is told the steps of each of several nodes, `progress` how many are done, `note` what the user should know before.
+    """
 
     cluster: Cluster
     kubectl: Kubectl
     spec: Spec
     progress: Progress
     detail: Progress = lambda text: None
+    note: Progress = lambda text: None
 
 
 def pods(
     reach: Reach, words: Iterable[str], selector: str | None, show: tuple[str, ...] = (), everywhere: bool = False
 ) -> Report:
     """`show` names what else is wanted of each namespace (Question.show); `everywhere`: the selector is for all namespaces."""
-    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector, everywhere)
+    wanted, errors = targets.resolve(reach.cluster, reach.kubectl, words, selector, reach.note, everywhere)
     per_node: dict[str, list[Pod]] = {}
     for target in wanted:
         per_node.setdefault(target.node, []).append(target.pod)
@@ -103,8 +107,13 @@ def local(
         items += found
         if not found:
             hint = "`kubectl netns --local list` shows those that it knows"
-            errors.append(NotFoundError(f'no runtime on this machine has a sandbox of pod "{pod.name}"', hint))
+            errors.append(NoPodError(pod.name, f'no runtime on this machine has a sandbox of pod "{pod.name}"', hint))
     return Report(tuple(items), tuple(errors), answer.warnings)
+
+
+def within(report: Report, namespace: str) -> Report:
+    """Of what was found only that of this namespace's pods."""
+    return replace(report, items=tuple(item for item in report.items if item.pod and item.pod.namespace == namespace))
 
 
 def complete(item: NetworkNamespace, node: str, pod: Pod | None) -> NetworkNamespace:

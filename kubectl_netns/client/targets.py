@@ -1,23 +1,28 @@
 """From what the user typed to pods of the API server, and whether each can have a namespace now.
 
-A word is NAME, pod/NAME, or TYPE/NAME, which stands for one of the pods that it selects, as `kubectl exec` takes it.
+A word is NAME, pod/NAME, or TYPE/NAME, which stands for one of the pods that it selects, as `kubectl exec` takes it. A pod that
+was named must have a namespace; of those that a selector selects, one that has none now is passed over. `note` is told of both.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..errors import KubectlError, NetnsError, NoNamespaceError, NotFoundError, RefusedError, UsageError
+from ..errors import KubectlError, NetnsError, NoNamespaceError, NoPodError, NotFoundError, RefusedError, UsageError
 from ..model import Pod
+from . import meant
 from .cluster import Cluster, Object
 from .kubectl import Kubectl
 
 POD_TYPES = ("pod", "pods", "po")
 PATIENCE = 30.0
 OPERATORS = {"In": "in", "NotIn": "notin"}
+LISTED = 5
+
+Note = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -29,38 +34,38 @@ class Target:
 
 
 def resolve(
-    cluster: Cluster, kubectl: Kubectl, words: Iterable[str], selector: str | None, everywhere: bool = False
+    cluster: Cluster, kubectl: Kubectl, words: Iterable[str], selector: str | None, note: Note, everywhere: bool = False
 ) -> tuple[list[Target], list[NetnsError]]:
     """The pods of the words and of the selector, each once, in this order; and what could not be had."""
     wanted: list[Target] = []
     errors: list[NetnsError] = []
-    finders: list[Callable[[], Target]] = [lambda word=word: find(cluster, kubectl, word) for word in words]  # type: ignore[misc]
+    finders: list[Callable[[], list[Target]]] = [lambda word=word: [find(cluster, kubectl, word, note)] for word in words]  # type: ignore[misc]
     if selector is not None:
-        selected = select(cluster, selector, everywhere)
-        finders += [lambda pod=pod: target(pod) for pod in selected]  # type: ignore[misc]
+        finders.append(lambda: selected(cluster, selector, note, everywhere))
     for finder in finders:
         try:
-            found = finder()
-            if found not in wanted:
-                wanted.append(found)
+            wanted += finder()
         except NetnsError as error:
             errors.append(error)
-    return wanted, errors
+    return list(dict.fromkeys(wanted)), errors
 
 
-def find(cluster: Cluster, kubectl: Kubectl, word: str) -> Target:
+def find(cluster: Cluster, kubectl: Kubectl, word: str, note: Note) -> Target:
     """Raises NetnsError: there is no such pod, or it has no namespace."""
-    return target(look_up(cluster, kubectl, word))
+    try:
+        return target(look_up(cluster, kubectl, word, note))
+    except NoPodError as error:
+        raise NoPodError(error.name, error.message, meant.hint(cluster, error.name)) from error
 
 
-def look_up(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
+def look_up(cluster: Cluster, kubectl: Kubectl, word: str, note: Note) -> Object:
     """The pod of the API server's that a word means, whatever its state. Raises NetnsError."""
     kind, slash, name = word.rpartition("/")
     if "/" in kind or (slash and not (kind and name)) or not name:
         raise UsageError(f'"{word}" is no pod: write NAME, pod/NAME or TYPE/NAME')
     if not slash or kind.lower() in POD_TYPES:
         return cluster.pod(cluster.namespace, name)
-    return _selected(cluster, kubectl, word)
+    return _behind(cluster, kubectl, word, note)
 
 
 def select(cluster: Cluster, selector: str, everywhere: bool = False) -> list[Object]:
@@ -71,8 +76,30 @@ def select(cluster: Cluster, selector: str, everywhere: bool = False) -> list[Ob
     return found
 
 
-def _selected(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
-    """The pod that an object such as a deployment or a service selects: a running one before others, the oldest first."""
+def selected(cluster: Cluster, selector: str, note: Note, everywhere: bool) -> list[Target]:
+    """Those that have a namespace now. Raises NoNamespaceError where none has."""
+    found: list[Target] = []
+    without: dict[str, NoNamespaceError] = {}
+    for pod in select(cluster, selector, everywhere):
+        try:
+            found.append(target(pod))
+        except NoNamespaceError as error:
+            without[f"{pod['metadata']['namespace']}/{pod['metadata']['name']} ({pod['status'].get('phase')})"] = error
+    if len(without) == 1 and not found:
+        raise next(iter(without.values()))
+    if without and not found:
+        raise NoNamespaceError(f'no pod that matches the selector "{selector}" has a namespace now: {_listed(list(without))}')
+    if without:
+        note(f"passed over, without a namespace now: {_listed(list(without))}")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+
+
+def _behind(cluster: Cluster, kubectl: Kubectl, word: str, note: Note) -> Object:
+    """The pod that an object such as a deployment or a service selects, the best of them."""
     child = kubectl.start("get", word, f"--namespace={cluster.namespace}", "--output=json", "--request-timeout=10s")
     try:
         stdout, stderr = child.communicate(timeout=PATIENCE)
@@ -83,7 +110,10 @@ def _selected(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
         child.wait()
     if child.returncode:
         text = stderr.strip().removeprefix("error: ").removeprefix("Error from server ")
-        if "NotFound" in stderr or "doesn't have a resource" in stderr:
+        if "doesn't have a resource type" in stderr:
+            kind, _, name = word.partition("/")
+            raise NotFoundError(text, f"before the slash stands a type; a pod of another namespace is `-n {kind} {name}`")
+        if "NotFound" in stderr:
             raise NotFoundError(text)
         raise RefusedError(text, "ask for the right to get it, or name a pod") if "orbidden" in stderr else KubectlError(text)
     try:
@@ -93,7 +123,17 @@ def _selected(cluster: Cluster, kubectl: Kubectl, word: str) -> Object:
     if not isinstance(selector, dict):
         raise UsageError(f"{word} selects no pods", "name a pod, or something that has a selector, such as deployment/NAME")
     pods = select(cluster, written(selector))
-    return min(pods, key=lambda pod: (pod["status"].get("phase") != "Running", pod["metadata"]["creationTimestamp"]))
+    best = min(pods, key=_rank)
+    if len(pods) > 1:
+        note(f"{word}: found {len(pods)} pods, using pod/{best['metadata']['name']}")
+    return best
+
+
+def _rank(pod: Object) -> tuple[object, ...]:
+    """Lowest: one that runs, stays, and is ready; the oldest of those."""
+    metadata, status = pod["metadata"], pod["status"]
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or [])
+    return status.get("phase") != "Running", "deletionTimestamp" in metadata, not ready, metadata["creationTimestamp"]
 
 
 def written(selector: Object) -> str:

@@ -27,9 +27,8 @@ def reach(
     seconds, kubectl = common.seconds, find(common.connection)
     console.progress("reading the kubeconfig")
     cluster = connect(common.connection, min(seconds, common.request_seconds), common.seconds)
-    return survey.Reach(
-        cluster, kubectl, replace(common.spec(cluster.home), lasting=lasting), progress or console.progress, console.detail
-    )
+    spec = replace(common.spec(cluster.home), lasting=lasting)
+    return survey.Reach(cluster, kubectl, spec, progress or console.progress, console.detail, console.note)
 
 
 def render(
@@ -63,7 +62,7 @@ def conclude(found: bool, text: str, report: survey.Report | aliases.Report, con
         console.answer(text)
     for warning in report.warnings:
         console.warn(warning)
-    for error in report.errors:
+    for error in {(one.message, one.hint): one for one in report.errors}.values():  # what all nodes say is told once
         console.error(error)
     if report.errors:
         return ExitStatus.INCOMPLETE if found else report.errors[0].status

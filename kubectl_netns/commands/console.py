@@ -82,7 +82,11 @@ class Console:
             self.hint(error.hint)
 
     def hint(self, text: str) -> None:
-        self._say("hint: ", "36", text)
+        """May have several lines; those after the first are set in, so that none passes for an error of ours."""
+        first, *more = text.split("\n")
+        self._say("hint: ", "36", first)
+        for line in more:
+            print(f"  {safe(line)}", file=self.err, flush=True)
 
     def _say(self, word: str, colour: str, text: str) -> None:
         self.clear()

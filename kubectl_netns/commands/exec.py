@@ -78,7 +78,7 @@ def split(words: list[str]) -> tuple[str, tuple[str, ...]]:
         raise UsageError("name a pod", HINT)
     if SEPARATOR not in words and len(words) > 1:
         raise UsageError("the command stands behind --", HINT)
-    if not command:
+    if not command or not command[0]:
         raise UsageError("which command?", HINT)
     if len(before) > 1:
         raise UsageError(f"one pod at a time: {' '.join(before)}", HINT)

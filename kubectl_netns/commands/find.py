@@ -48,6 +48,7 @@ def find(
     from ..client import search
     from .answering import finish, reach
 
+    what = what.strip()  # as it comes out of a table
     clues = readings.clues(what, kind.value if kind else None)
     asked = search.Search(what, clues, common.namespace, common.shown)
     names = common.named(node, all_nodes)

@@ -15,7 +15,7 @@ from ..errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MOMENT = 0.01
-RACE = "ignored due to race condition"  # CPython's words for a signal that is ignored by the time that it is handled
+BESIDES = "ignored due to race condition"  # Python's words for a signal that came together with the one that is heeded
 
 
 def heed() -> None:
@@ -38,8 +38,8 @@ def disregard() -> None:
 
 def _ignored(unraisable: Any) -> None:
     interrupted = unraisable.exc_value
-    if isinstance(interrupted, OSError) and RACE in str(interrupted):
-        return  # two signals came at once, and the first of them has had the other disregarded
+    if isinstance(interrupted, OSError) and str(interrupted).endswith(BESIDES):
+        return
     if not isinstance(interrupted, Interrupted):
         sys.__unraisablehook__(unraisable)
         return

@@ -20,7 +20,7 @@ def list_(
     """List every network namespace of a node, and whose it is.
 
     Pods' and containers', those made by hand, and those that only a mount, a descriptor, a socket or a number tells of; the
-    node's own comes first. Of each: its owner, what holds it, and its interfaces.
+    node's own comes first. Of each: its owner, what holds it, and its interfaces. With -n only those of this namespace's pods.
 
     Examples:
       # one node
@@ -31,6 +31,9 @@ def list_(
 
       # their files, for scripts
       kubectl netns --node node-b list -o name
+
+      # those of one namespace's pods
+      kubectl netns list --all-nodes -n shop
 
       # what is inside every one
       kubectl netns --node node-b list --show sockets -o json | jq .items[].sockets
@@ -45,7 +48,14 @@ def list_(
     hint = "`kubectl netns --node NODE list`, or list --all-nodes; `kubectl get nodes` shows their names"
     names = common.named(node, all_nodes, hint)
     if common.local:
-        return finish(survey.local(None, None, shown, common.seconds, console.progress), common, console, single=False)
-    if names is None and not all_nodes:
+        report = survey.local(None, None, shown, common.seconds, console.progress)
+    elif names is None and not all_nodes:
         raise UsageError("which node?", hint)
-    return finish(survey.nodes(reach(common, console), names, shown), common, console, single=False)
+    else:
+        report = survey.nodes(reach(common, console), names, shown)
+    if common.namespace:
+        report = survey.within(report, common.namespace)
+    status = finish(report, common, console, single=False)
+    if common.namespace and not report.items and not report.errors:
+        console.note(f"no pod of namespace {common.namespace} has a network namespace of its own there")
+    return status

@@ -95,7 +95,7 @@ class Access:
     @property
     def request_seconds(self) -> float:
         """What one request may take; 0 is kubectl's word for no limit, and everything here has one."""
-        return duration(self.request_timeout) if self.request_timeout not in (None, "0") else REQUEST_TIMEOUT
+        return duration("--request-timeout", self.request_timeout) if self.request_timeout not in (None, "0") else REQUEST_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,11 @@ class Agents(Access):
 
     @property
     def seconds(self) -> float:
-        return duration(self.timeout)
+        return duration("--timeout", self.timeout)
 
     @property
     def kept(self) -> float:
-        return 0.0 if self.keep in ("", "0") else duration(self.keep)
+        return 0.0 if self.keep in ("", "0") else duration("--keep", self.keep)
 
     def spec(self, default_namespace: str) -> Spec:
         from ..client.agent_pod import Spec
@@ -174,12 +174,12 @@ class Common(Anywhere):
         return SHOWN if "all" in words else tuple(word for word in SHOWN if word in words)
 
 
-def duration(text: str) -> float:
-    """Seconds of `90`, `90s`, `2m` or `1h`. Raises UsageError."""
+def duration(option: str, text: str) -> float:
+    """Seconds of `90`, `90s`, `2m` or `1h`. Raises UsageError, which names the option."""
     units = {"s": 1, "m": 60, "h": 3600}
     number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
     if not number.isdecimal() or not 0 < int(number) * unit <= 3600:
-        raise UsageError(f'"{text}" is no time: write 90, 90s or 2m, an hour at most')
+        raise UsageError(f'{option}: "{text}" is no time: write 90, 90s or 2m, an hour at most')
     return float(int(number) * unit)
 
 

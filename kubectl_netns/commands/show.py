@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated, Any, Optional
 
 import typer
 
-from ..errors import ExitStatus, UsageError
+from ..errors import ExitStatus, NetnsError, NoPodError, UsageError
 from .console import Console
+from .helping import meant
 from .options import Common
 
 
 def show(
+    invocation: typer.Context,
     common: Common,
     console: Console,
     words: Annotated[Optional[list[str]], typer.Argument(metavar="POD", help="NAME, pod/NAME or TYPE/NAME.")] = None,
@@ -60,4 +64,14 @@ def show(
         report = survey.local(words or [], common.namespace, shown, common.seconds, console.progress)
     else:
         report = survey.pods(reach(common, console), words or [], selector, shown, everywhere)
+    above: Any = invocation.parent
+    mistyped = (_mistyped(error, (words or [""])[0], above.command.commands) for error in report.errors)
+    report = replace(report, errors=tuple(mistyped))
     return finish(report, common, console, single=len(words or []) == 1 and selector is None, people=table.cards)
+
+
+def _mistyped(error: NetnsError, first: str, verbs: Iterable[str]) -> NetnsError:
+    """The first word, if it is no pod, may have been meant as a verb."""
+    if not isinstance(error, NoPodError) or error.name != first or not (verb := meant(first, verbs)):
+        return error
+    return NoPodError(error.name, error.message, f"{verb} {error.hint or ''}".strip())

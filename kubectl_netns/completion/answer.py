@@ -21,6 +21,7 @@ from .words import Grammar, Place, read
 
 NO_SPACE, NO_FILES, ONLY_FOLDERS, FILES = 2, 4, 16, 0
 SECONDS = 0.8
+AGENTS = "node-debugger-"  # as `kubectl debug node/NODE` calls its pods
 # for what a metavar stands: the words of kubectl after which it completes just that
 KUBECTLS = {"POD": ("exec",), "NODE": ("get", "nodes"), "NAMESPACE": ("get", "namespaces")}
 SHELLS = {"FILE": FILES, "FOLDER": ONLY_FOLDERS}
@@ -103,25 +104,37 @@ def _values(place: Place, option: Option, ask: Ask) -> tuple[Candidates, int]:
 
 
 def _flags(place: Place) -> Candidates:
-    """Those that were not typed yet, or may be repeated; the long and the short name."""
+    """Those that were not typed yet, or may be repeated; the long and the short name.
+
+    Before a verb, those of the default verb; what that only knows to refuse, as --node, is for the verb that will follow.
+    """
     typed = {name for name, _ in place.typed}
+    options: list[Option] = GRAMMAR.options_of(place.verb or GRAMMAR.verb(GRAMMAR.default))
+    if place.verb is None:
+        options = [GRAMMAR.option(one.names.split()[0], None) or one if one.hidden else one for one in options]
     return [
         (name, option.help)
-        for option in GRAMMAR.options_of(place.verb)
+        for option in options
         if not option.hidden and (option.several or not typed & set(option.names.split()))
         for name in option.names.split()
     ]
 
 
 def _argument(place: Place, metavar: str, ask: Ask) -> tuple[Candidates, int]:
-    """What a metavar stands for; `POD|NAME` for either."""
+    """What a metavar stands for; `POD|NAME` for either. Agents, ours and other people's, are offered to who asks for one."""
     for kind in metavar.split("|"):
+        if kind == "VERB":
+            return [(verb.name, verb.help) for verb in GRAMMAR.verbs], NO_FILES
+        if kind == "COMMAND" and not place.ended:
+            return [("--", "The command stands behind it.")], NO_FILES
         if kind in SHELLS:
             return [], SHELLS[kind]
         if kind in KUBECTLS and ("--local", None) not in place.typed:
             found, _ = ask(*KUBECTLS[kind], *_handed_on(place), place.rest)
             # after nothing is typed the kinds (`deployments/`) would only hide the names
             named = [text for text in found if place.rest or not text.endswith("/")]
+            wanted = place.rest.rpartition("/")[2].startswith(AGENTS)
+            named = [text for text in named if wanted or not text.rpartition("/")[2].startswith(AGENTS)]
             return [(text, "") for text in named if text not in place.arguments], NO_FILES
     return [], NO_FILES
 

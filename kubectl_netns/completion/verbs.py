@@ -15,6 +15,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("unlink", "POD|NAME...", "Take back what `link` made, and nothing else."),
     Verb("cleanup", "", "Delete left-over agent pods, and those that you kept."),
     Verb("completion", "", "Let the Tab key complete verbs, options, pods and nodes."),
+    Verb("help", "VERB", "Print the help of a verb, as --help does."),
     Verb("version", "", "Print this plug-in's version. No cluster is asked."),
 )
 OPTIONS: tuple[Option, ...] = (
@@ -46,7 +47,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--local", "", "Look at this machine itself; no cluster is asked.", "show list exec find link unlink"),
     Option("--output -o", "VALUE", "How to print the answer.", "show list find", values="table wide json yaml ip name"),
     Option("--show", "WHAT,...", "Also routes, neighbours, rules, sockets, statistics; or all.", "show list find", values="routes neighbours rules sockets statistics all"),
-    Option("--help -h", "", "Show this message and exit.", "show list exec find link unlink cleanup completion version"),
+    Option("--help -h", "", "Show this message and exit.", "show list exec find link unlink cleanup completion help version"),
     Option("--node", "NODE", "Node to look at; may be repeated.", "list", several=True),
     Option("--all-nodes", "", "Look at every node of the cluster.", "list"),
     Option("--stdin -i", "", "Pass stdin to the command.", "exec"),

@@ -125,7 +125,9 @@ def statistics(one: Interface) -> list[str]:
 
 def _socket(one: Socket) -> str:
     netid = one.protocol if one.protocol != "packet" else {"raw": "p_raw", "dgram": "p_dgr"}.get(one.kind, one.kind)
-    users = ",".join(f'("{safe(process.command)}",pid={process.pid})' for process in one.processes)
+    # ss tells the last that it read first
+    held = [(owner, descriptor) for owner in one.processes for descriptor in owner.descriptors][::-1]
+    users = ",".join(f'("{safe(owner.command)}",pid={owner.pid},fd={descriptor})' for owner, descriptor in held)
     words = [netid, one.state, str(one.receive_queue), str(one.send_queue), local(one), remote(one)]
     return " ".join([*words, *([f"users:({users})"] if users else [])])
 

@@ -11,6 +11,7 @@ from .safe import safe
 SHORT_ID = 12
 LINK_LOCAL = 10
 LISTED = 4
+LONGEST_ALIGNED = 40
 NOTHING = "-"
 IDENTIFIERS = ("sandbox", "container", "network")
 NAMED = "/run/netns/"
@@ -22,13 +23,18 @@ def cards(items: Iterable[NetworkNamespace], wide: bool) -> str:
 
 def card(item: NetworkNamespace, wide: bool = False) -> str:
     """One namespace: who, where, what holds it, then its interfaces with their host side."""
-    rows = [[label, first, rest] for label, first, rest in _facts(item, wide) if first or rest]
-    head = _aligned(rows)
+    head = _head([(label, first, rest) for label, first, rest in _facts(item, wide) if first or rest])
     notes = [f"! {safe(warning.message)}" for warning in item.warnings]
     if item.pod and item.pod.host_network:
         notes.insert(0, "This pod uses the node's own network: these are the node's interfaces.")
     parts = [head, _interfaces(item.interfaces, wide), *contents.sections(item, columns), "\n".join(notes)]
     return "\n\n".join(filter(None, parts))
+
+
+def _head(rows: Sequence[tuple[str, str, str]]) -> str:
+    """In columns, but a long one (a path) does not push the others' notes out of a terminal's 80 columns."""
+    width = max((len(first) for _, first, _ in rows if len(first) <= LONGEST_ALIGNED), default=0)
+    return "\n".join(f"{label:<9}  {first:<{width}}  {rest}".rstrip() for label, first, rest in rows)
 
 
 def _facts(item: NetworkNamespace, wide: bool) -> list[tuple[str, str, str]]:

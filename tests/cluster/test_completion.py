@@ -123,6 +123,8 @@ def test_what_needs_no_cluster(tab: Completion) -> None:
     assert tab.run("--output=y")[0] == ["yaml"]
     assert tab.run("--show", "routes,s") == (["routes,sockets", "routes,statistics"], ":6")
     assert tab.run("list", "--all")[0] == ["--all-nodes"]
+    assert tab.run("--nod")[0] == ["--node"] and tab.run("--to")[0] == ["--token"]
+    assert tab.run("exec", "web-1", "") == (["--"], ":4")
     assert tab.run("--kubeconfig", "") == ([], ":0")
     assert tab.run("--local", "show", "") == ([], ":4")
 

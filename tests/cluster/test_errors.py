@@ -33,13 +33,16 @@ def fake_kubectl(folder: Path, script: str) -> dict[str, str]:
     [
         (["nope"], ExitStatus.NOT_FOUND, 'no pod "nope" in namespace "netns-test"'),
         (["pod/list"], ExitStatus.NOT_FOUND, 'no pod "list" in namespace'),
+        (["lst"], ExitStatus.NOT_FOUND, "did you mean `kubectl netns list`?"),
+        (["netns-test/web"], ExitStatus.NOT_FOUND, "a pod of another namespace is `-n netns-test web`"),
         (["deployment/nope"], ExitStatus.NOT_FOUND, "not found"),
+        (["-l", "app==a=b"], ExitStatus.USAGE, 'the selector "app==a=b" makes no sense'),
         (["-l", "app=nobody"], ExitStatus.NOT_FOUND, "matches the selector"),
         (["--node", "nope", "list"], ExitStatus.NOT_FOUND, 'no node "nope"'),
         (["list"], ExitStatus.USAGE, "which node?"),
         (["--node", "x", "y"], ExitStatus.USAGE, "--node goes with list"),
         (["a/b/c"], ExitStatus.USAGE, "is no pod"),
-        (["--timeout", "soon", "x"], ExitStatus.USAGE, "is no time"),
+        (["--timeout", "soon", "x"], ExitStatus.USAGE, '--timeout: "soon" is no time'),
         (["--bogus"], ExitStatus.USAGE, "--bogus"),
         (["-o", "xml", "x"], ExitStatus.USAGE, "xml"),
         (["--local", "--node", "x", "list"], ExitStatus.USAGE, "about this machine"),
@@ -93,6 +96,25 @@ def test_a_completed_pod(workloads: Workloads, run: Run) -> None:
     workloads.wait("done", "Succeeded")
     answer = run("done", "-n", NAMESPACE)
     assert answer.status == ExitStatus.NO_NAMESPACE and "has completed (Succeeded)" in answer.err
+
+
+def test_a_completed_pod_among_those_selected(workloads: Workloads, run: Run) -> None:
+    node, web = next(iter(workloads.names.items()))
+    workloads.create("done", node, container={"command": ["true"]}, restartPolicy="Never")
+    workloads.wait("done", "Succeeded")
+    answer = run("-l", f"pod in (done,{web})", "-n", NAMESPACE, "-o", "name")
+    assert (answer.status, len(answer.out.splitlines())) == (ExitStatus.ANSWERED, 1)
+    assert answer.err == f"passed over, without a namespace now: {NAMESPACE}/done (Succeeded)\n"
+    assert run("-l", "pod=done", "-n", NAMESPACE).status == ExitStatus.NO_NAMESPACE
+
+
+def test_a_pod_of_this_name_elsewhere_and_one_that_is_called_nearly_so(workloads: Workloads, testbed: Cluster, run: Run) -> None:
+    web = next(iter(workloads.names.values()))
+    answer = run(web, "-n", "kube-system")
+    assert answer.status == ExitStatus.NOT_FOUND and f"there is one of this name with -n {NAMESPACE}" in answer.err
+    assert f"did you mean {web}?" in run(f"{web}x", "-n", NAMESPACE).err
+    operator = {"KUBECONFIG": str(testbed.operator_kubeconfig)}
+    assert f"did you mean {web}?" in run(f"{web}x", "-n", NAMESPACE, environment=operator).err
 
 
 def test_one_bad_pod_does_not_spoil_the_others(workloads: Workloads, run: Run) -> None:
@@ -186,6 +208,11 @@ def test_a_policy_that_allows_no_privileged_pods(testbed: Cluster, workloads: Wo
     answer = run("--node", DOCKER, "list", "--agent-namespace", RESTRICTED, environment=operator)
     assert answer.status == ExitStatus.REFUSED
     assert "policy does not allow the agent pod" in answer.err and "--agent-namespace" in answer.err
+
+
+def test_no_namespace_for_the_agent(run: Run) -> None:
+    answer = run("list", "--all-nodes", "--agent-namespace", "nosuch")
+    assert answer.status == ExitStatus.NOT_FOUND and answer.err.count('error: no namespace "nosuch"') == 1
 
 
 def test_the_missing_rights_are_named(testbed: Cluster, run: Run) -> None:

@@ -108,6 +108,12 @@ def test_list_takes_the_node_before_and_after_the_verb(workloads: Workloads, run
     assert before.status == after.status == 0 and before.out == after.out != ""
 
 
+def test_list_of_one_namespaces_pods(workloads: Workloads, run: Run) -> None:
+    answer = run("list", "--all-nodes", "-n", NAMESPACE, "-o", "json")
+    assert set(workloads.names.values()) <= {item["pod"]["name"] for item in answer.json["items"]}
+    assert {item["pod"]["namespace"] for item in answer.json["items"]} == {NAMESPACE}
+
+
 def test_pods_on_two_nodes_in_the_order_of_the_words(workloads: Workloads, run: Run) -> None:
     names = sorted(workloads.names.values(), reverse=True)
     answer = run(*names, "-n", NAMESPACE, "-o", "json")

@@ -17,7 +17,7 @@ from kubectl_netns.model import (
     TunnelPeer,
     Warning,
 )
-from kubectl_netns.tables import Neighbour, NextHop, Process, Route, Rule, Socket
+from kubectl_netns.tables import Neighbour, NextHop, Process, Route, Rule, Socket, SocketOwner
 
 NASTY = "a\x1b[31m\x07b\nc\x85\u202e\udcff"
 LO = Interface(
@@ -87,7 +87,7 @@ FULL = CONTAINERD._replace(interfaces=(ETH0._replace(extended_statistics=Extende
                   (NextHop("fe80::1", "eth0", 1), NextHop(None, "eth0", 2)))),
     neighbours=(Neighbour("inet", "10.244.2.1", "eth0", "02:00:00:00:00:01", ("REACHABLE",), ("router",)),),
     rules=(Rule("inet", 0, None, None, None, None, None, None, "lookup", "local", False),),
-    sockets=(Socket("tcp", "stream", "inet", "LISTEN", "0.0.0.0", 80, "0.0.0.0", None, None, 77, 0, 0, 128, (Process(7, "nginx"),)),),
+    sockets=(Socket("tcp", "stream", "inet", "LISTEN", "0.0.0.0", 80, "0.0.0.0", None, None, 77, 0, 0, 128, (SocketOwner(7, "nginx", (6, 8)),)),),
 )  # fmt: skip
 SOUGHT = CONTAINERD._replace(found_by=(Match("interface", "veth1a2b3c4d", "index 7 on the host, peer of eth0"), Match("inode", "4026532576", None),
                           Match("sandbox", "3f1c" * 16, "ready, shop/web"), Match("address", "fd00:244:2::2:1", "eth0 (2)")),

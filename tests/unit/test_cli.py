@@ -13,8 +13,10 @@ import pytest
 import typer
 
 from kubectl_netns import cli, errors
+from kubectl_netns.client import search, survey
 from kubectl_netns.commands.console import Console
 from kubectl_netns.errors import ExitStatus
+from tests.unit.facts import CONTAINERD, HOST, NAMED
 
 ARRANGED = [
     (["web"], ["show", "web"]),
@@ -50,6 +52,9 @@ ARRANGED = [
     (["web", "-v9", "-n", "8"], ["show", "web", "-v", "-n", "8"]),
     (["-v", "web", "6"], ["show", "-v", "web", "6"]),
     (["exec", "web", "-v=6", "--", "x", "-v=6"], ["exec", "web", "-v", "--", "--", "x", "-v=6"]),
+    (["help"], ["help"]),
+    (["help", "list"], ["help", "list"]),
+    (["pod/help"], ["show", "pod/help"]),
     ([], ["--help"]),
     (["--help"], ["--help"]),
     (["-h"], ["-h"]),
@@ -80,13 +85,14 @@ TREE = [one for one in vars(errors).values() if isinstance(one, type) and issubc
 STATUSES = {
     "NetnsError": 1, "UsageError": 2, "NotFoundError": 3, "NoNamespaceError": 4, "RefusedError": 5, "NodeError": 6,
     "KubectlError": 6, "ClusterError": 1, "ProtocolError": 1, "IncompleteError": 7, "ConflictError": 8, "NotExecutableError": 126,
-    "NoCommandError": 127,
+    "NoCommandError": 127, "NoPodError": 3,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
 def test_every_error_has_its_status(monkeypatch: pytest.MonkeyPatch, kind: type[errors.NetnsError]) -> None:
-    status, out, err = outcome(monkeypatch, failing(kind("what", "do this")))
+    name = ["web"] if issubclass(kind, errors.NoPodError) else []
+    status, out, err = outcome(monkeypatch, failing(kind(*name, "what", "do this")))
     assert (status, out, err) == (STATUSES[kind.__name__], "", "error: what\nhint: do this\n")
 
 
@@ -137,6 +143,55 @@ def test_usage_errors(words: list[str]) -> None:
     err = io.StringIO()
     assert cli.run(words, Console(io.StringIO(), err)) == ExitStatus.USAGE
     assert err.getvalue().startswith("error: ")
+
+
+def said(*words: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    return cli.run(words, Console(out, err)), out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize(("words", "verb"), [
+    (["lst", "--all-nodes"], "list"), (["exce", "-it", "web", "--", "ls"], "exec"), (["-n", "shop", "fnd", "x", "--kind", "pid"], "find"),
+])  # fmt: skip
+def test_a_mistyped_verb_with_another_verbs_options(words: list[str], verb: str) -> None:
+    assert f"hint: did you mean `kubectl netns {verb}`?" in said(*words)[2]
+
+
+def test_a_mistyped_verb_that_is_looked_for_as_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = [errors.NoPodError(name, f'no pod "{name}"', "see there") for name in ("lst", "linke")]
+    monkeypatch.setattr("kubectl_netns.commands.answering.reach", lambda *_: None)
+    monkeypatch.setattr(survey, "pods", lambda *_: survey.Report((), tuple(missing)))
+    assert said("lst", "linke")[2] == (
+        'error: no pod "lst"\nhint: did you mean `kubectl netns list`? see there\nerror: no pod "linke"\nhint: see there\n')  # fmt: skip
+    monkeypatch.setattr(survey, "local", lambda *_: survey.Report((), (missing[0],)))
+    assert "kubectl netns list" in said("--local", "lst")[2]
+    assert said("web")[2] == 'error: no pod "lst"\nhint: see there\nerror: no pod "linke"\nhint: see there\n'
+
+
+def test_what_find_is_given_may_come_out_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    sought: list[search.Search] = []
+    monkeypatch.setattr(search, "local", lambda asked, *_: sought.append(asked) or survey.Report(()))
+    assert said("find", "--local", " 10.244.2.2\n")[0] == 0 and sought[0].word == "10.244.2.2"
+
+
+def test_list_of_one_namespaces_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "local", lambda *_: survey.Report((HOST, CONTAINERD, NAMED)))
+    words = ["--local", "list", "-o", "name"]
+    assert len(said(*words)[1].splitlines()) == 3
+    assert said(*words, "-n", "shop") == (0, "/run/netns/cni-26d4bfd1\n", "")
+    assert said(*words, "-n", "blue") == (0, "", "no pod of namespace blue has a network namespace of its own there\n")
+
+
+def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, option in ((["help"], ["--help"]), (["help", "list"], ["list", "--help"])):
+        assert said(*option)[0] == 0 and said(*words) == (0, capsys.readouterr().out, "")
+    status, _, err = said("help", "lst")
+    assert (status, err) == (2, 'error: there is no verb "lst"\nhint: did you mean `kubectl netns list`?\n')
+    assert "`kubectl netns help` lists them" in said("help", "me")[2]
+
+
+def test_version_as_an_option() -> None:
+    assert said("--version") == said("version")
 
 
 def test_every_flag_has_a_help_text_and_every_verb_a_sentence() -> None:
@@ -198,21 +253,3 @@ def test_a_signal_ends_a_command_through_its_clean_up_which_no_other_signal_ends
         process.send_signal(another)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "cleaned up\n", f"error: interrupted by {number.name}\n")
-
-
-AT_ONCE = """
-import os, signal
-SIGNALS = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
-def sleep(seconds):
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    for one in SIGNALS:
-        os.kill(os.getpid(), one)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-"""
-
-
-def test_signals_that_come_at_once_are_one() -> None:
-    program = AT_ONCE + SLEEPER.replace("time.sleep(60)", "sleep(60)")
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
-    assert (result.returncode, result.stdout) == (130, "ready\ncleaning up\ncleaned up\n")
-    assert result.stderr == "error: interrupted by SIGHUP\n"

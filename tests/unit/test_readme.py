@@ -43,6 +43,15 @@ def test_the_formats_are_the_enum_s() -> None:
     assert set(re.findall(r"`(\w+)`", rows)) == {one.value for one in Format}
 
 
+def test_the_examples_are_of_one_run() -> None:
+    """What web-1 is called in one is what it is called in all."""
+    for what in (r"cni-[0-9a-f]{8}-[0-9a-f-]{27}", r"Sandbox +(\w+)…", r"netns-demo/web-1 .*?(10\.\S+) fd", r"(?:find |/64  )(veth\w+)"):
+        assert len(set(re.findall(what, README))) == 1, what
+    pid, inode = re.findall(r"pause pid (\d+)\n.*net:\[(\d+)\]", README)[0]
+    assert f"`{pid}`, a process" in README and f"`{inode}`, `net:[{inode}]`" in README
+    assert re.search(rf"{inode}  pod +netns-demo/web-1 .* {pid} ", README)
+
+
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
 def test_the_files_that_are_named_exist(document: str) -> None:
     named = re.findall(r"`((?:tests|kubectl_netns|krew)/[\w/.]*)`", (ROOT / document).read_text())

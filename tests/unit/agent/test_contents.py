@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kubectl_netns.agent import diag, neighbours, routes
 from kubectl_netns.agent.contents import NOTHING, read
 from kubectl_netns.agent.netlink import attribute
-from kubectl_netns.tables import NextHop, Process, Socket
+from kubectl_netns.tables import NextHop, Socket, SocketOwner
 
 NAMES = {2: "eth0", 3: "eth1"}
 
@@ -86,7 +86,7 @@ def test_a_raw_socket_of_proc(line: str, address: str, port: int) -> None:
 
 def test_owners_are_joined_by_inode() -> None:
     one, other = diag.parse_inet(inet(), "tcp", NAMES), diag.parse_inet(inet(inode=78), "tcp", NAMES)
-    web = Process(9, "nginx")
+    web = SocketOwner(9, "nginx", (6,))
     assert [socket_.processes for socket_ in diag.with_owners((one, other), {77: [web]})] == [(web,), ()]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kubectl_netns.client.agent_pod import is_agent
 from kubectl_netns.client.diagnosis import explain_refusal, stage_of, stage_reason
-from kubectl_netns.errors import KubectlError, NetnsError, NodeError, RefusedError
+from kubectl_netns.errors import KubectlError, NetnsError, NodeError, NotFoundError, RefusedError
 
 
 def pod(state: dict[str, Any] | None = None, phase: str = "Pending", **status: Any) -> dict[str, Any]:
@@ -90,7 +90,8 @@ REFUSALS = [
      RefusedError, "cannot create resource", "role"),
     ("error: unknown profile: sysadmin", KubectlError, "too old", "1.30"),
     ("error: unknown flag: --profile", KubectlError, "too old", "1.30"),
-    ("Error from server (NotFound): namespaces \"nope\" not found", KubectlError, "failed", None),
+    ('Error from server (NotFound): namespaces "default" not found', NotFoundError, 'no namespace "default"', "--agent-namespace"),
+    ('Error from server (NotFound): nodes "a" not found', KubectlError, "failed", None),
 ]  # fmt: skip
 
 

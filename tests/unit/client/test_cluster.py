@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from kubectl_netns.client.cluster import Cluster
-from kubectl_netns.errors import ClusterError, NetnsError, NotFoundError, RefusedError
+from kubectl_netns.errors import ClusterError, NetnsError, NotFoundError, RefusedError, UsageError
 
 
 @dataclass
@@ -106,10 +106,24 @@ def test_an_answer_that_is_not_an_api_servers(server: Server) -> None:
         server.cluster().node("a")
 
 
-def test_nobody_answers() -> None:
-    silent = Server(address="http://127.0.0.1:1")
-    with pytest.raises(ClusterError, match=r"cannot be reached: .*refused"):
-        silent.cluster().node("a")
+@pytest.mark.parametrize(("http", "said"), [
+    (urllib3.PoolManager(), ""), (urllib3.ProxyManager("http://127.0.0.1:2"), "Unable to connect to proxy: "),
+], ids=["directly", "through a proxy"])  # fmt: skip
+def test_nobody_answers(http: urllib3.PoolManager, said: str) -> None:
+    with pytest.raises(ClusterError) as caught:
+        Cluster(http, "https://127.0.0.1:1", [], "shop", "home", 5.0).node("a")
+    reason = caught.value.message.partition("cannot be reached: ")[2]
+    assert reason == f"{said}Failed to establish a new connection: [Errno 111] Connection refused"
+
+
+@pytest.mark.parametrize(("selectors", "kind"), [
+    ({"labelSelector": "a==b=c"}, UsageError), ({"fieldSelector": "spec.nodeName=a"}, ClusterError),
+])  # fmt: skip
+def test_a_selector_that_makes_no_sense_is_the_users(server: Server, selectors: dict[str, str], kind: type[NetnsError]) -> None:
+    server.answers = [(400, {"message": "found '='"})]
+    with pytest.raises(kind, match="found '='") as caught:
+        list(server.cluster().pods("shop", **selectors))
+    assert type(caught.value) is kind
 
 
 def test_a_name_cannot_leave_its_place_in_the_path(server: Server) -> None:

@@ -15,7 +15,10 @@ from kubectl_netns.client import bundle, nodes
 from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
+from kubectl_netns.client.streams import Streams
 from kubectl_netns.errors import NetnsError, NodeError, ProtocolError, RefusedError
+from kubectl_netns.execution import Execution
+from kubectl_netns.model import Pod
 from kubectl_netns.questions import Answer, Question
 
 HELLO = """
@@ -60,9 +63,11 @@ class Actor:
         return lambda *_: self.did.append(name)
 
 
+FACTS = {"metadata": {"name": "a"}, "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://1.6"}}}
+
+
 def ask(actor: Actor, timeout: float = 10.0, keep: float = 0.0) -> Answer:
-    facts = {"metadata": {"name": "a"}, "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://1.6"}}}
-    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), facts, Spec("image", "ns", timeout, keep))
+    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), FACTS, Spec("image", "ns", timeout, keep))
     vars(node)["_pod"], actor.seconds = actor, timeout
     return node.ask(Question(), lambda text: None)
 
@@ -76,6 +81,15 @@ def test_a_new_agent_is_made_asked_and_perhaps_kept() -> None:
     actor = Actor(GOOD)
     assert ask(actor) == Answer("linux/amd64", ())
     assert actor.did == ["adopt", "create", "keep"]
+
+
+def test_what_it_does_is_said_in_words_of_its_own() -> None:
+    said: list[str] = []
+    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), FACTS, Spec("image", "ns", 10.0))
+    vars(node)["_pod"] = Actor(GOOD)
+    with pytest.raises(ProtocolError):  # an answer, where a command should start
+        node.execute(Execution(Pod("", "web", None), ("true",), "auto", False, None), Streams(None, 1, 2, False, print, lambda: None), said.append)
+    assert said == ["starting the command on a"]
 
 
 def test_it_is_tried_before_the_api_server_knows_that_it_runs() -> None:

@@ -91,6 +91,12 @@ def test_a_word_that_cannot_be_the_kind_that_is_given(word: str, kind: str) -> N
         clues(word, kind)
 
 
+def test_what_can_be_looked_for_is_told_a_kind_a_line() -> None:
+    with pytest.raises(UsageError, match="nothing that can be looked for") as caught:
+        clues("a b/c")
+    assert [line.split()[0] for line in (caught.value.hint or "").splitlines()[1:]] == list(KINDS)
+
+
 @pytest.mark.parametrize(("word", "own"), [
     ("4711", {"ifindex", "pid"}), ("4026532576", {"inode"}), ("/proc/4711/ns/net", {"path"}), ("/run/netns/blue", set()), ("3f1c9a", set()),
     ("/proc", set()),

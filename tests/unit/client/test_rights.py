@@ -36,6 +36,15 @@ def test_the_missing_ones_are_named() -> None:
         "you may not get nodes, get pods in namespace shop, create pods in namespace agents, create pods/exec in namespace agents:")
 
 
+@pytest.mark.parametrize(("denied", "helps"), [
+    ([("create", "pods", "", "agents")], True), ([("get", "pods", "", "shop")], False),
+    ([("create", "pods", "", "agents"), ("get", "nodes", "", None)], False),
+])  # fmt: skip
+def test_another_namespace_for_agents_is_advised_where_it_can_help(denied: list[tuple[str, str, str, str | None]], helps: bool) -> None:
+    error = explained(RefusedError(FORBIDDEN), cast(Cluster, Api(*denied)), "agents")
+    assert ("--agent-namespace" in (error.hint or "")) is helps
+
+
 @pytest.mark.parametrize(("error", "api", "asked"), [
     (RefusedError(FORBIDDEN, "old hint"), Api(), True),
     (RefusedError(FORBIDDEN, "old hint"), Api(silent=True), True),

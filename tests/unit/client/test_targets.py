@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from kubectl_netns.client import targets
+from kubectl_netns.client import meant, targets
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
-from kubectl_netns.client.targets import Target, facts_of, find, target, written
-from kubectl_netns.errors import KubectlError, NetnsError, NoNamespaceError, NotFoundError, RefusedError, UsageError
+from kubectl_netns.client.targets import Target, facts_of, find, resolve, target, written
+from kubectl_netns.errors import KubectlError, NetnsError, NoNamespaceError, NoPodError, NotFoundError, RefusedError, UsageError
 from kubectl_netns.model import Pod
 
 
@@ -86,31 +86,105 @@ def test_whether_a_runtimes_pod_is_the_one_asked_for(asked: Pod, found: Pod, sam
     assert asked.matches(found) is same
 
 
+def listed(name: str, phase: str, made: str = "1", ready: bool = True, **metadata: str) -> dict[str, Any]:
+    return {"metadata": {"namespace": "shop", "name": name, "uid": name, "creationTimestamp": made, **metadata},
+            "spec": {"nodeName": "a"}, "status": {"phase": phase, "podIP": "10.0.0.1" if phase != "Pending" else None,
+                       "conditions": [{"type": "Ready", "status": str(ready)}]}}  # fmt: skip
+
+
 class Api:
-    """One namespace of an API server: it notes the selector, and gives pods of which the running, oldest one is `right`."""
+    """One namespace of an API server: it notes the selector, and gives pods of which the best one is `right`."""
 
     namespace = "shop"
 
-    def __init__(self) -> None:
+    def __init__(self, *pods: dict[str, Any], elsewhere: str = "") -> None:
         self.asked: list[dict[str, str]] = []
+        self.said: list[str] = []
+        self.elsewhere = elsewhere
+        self.listed = pods or (
+            listed("pending", "Pending", "1"), listed("unready", "Running", "2", False), listed("younger", "Running", "5"),
+            listed("leaving", "Running", "3", deletionTimestamp="now"), listed("right", "Running", "4"),
+        )  # fmt: skip
 
-    def pods(self, namespace: str, **selectors: str) -> list[dict[str, Any]]:
+    def pod(self, namespace: str, name: str) -> dict[str, Any]:
+        raise NoPodError(name, f'no pod "{name}"')
+
+    def pods(self, namespace: str | None, **selectors: str) -> list[dict[str, Any]]:
         self.asked.append(selectors)
-        listed = (("pending", "Pending", "1"), ("younger", "Running", "3"), ("right", "Running", "2"))
-        return [{"metadata": {"namespace": "shop", "name": name, "uid": name, "creationTimestamp": made},
-                 "spec": {"nodeName": "a"}, "status": {"phase": phase, "podIP": "10.0.0.1"}} for name, phase, made in listed]  # fmt: skip
+        if namespace is None:
+            if self.elsewhere == "forbidden":
+                raise RefusedError("no")
+            return [{"metadata": {"namespace": one}} for one in self.elsewhere.split()]
+        return list(self.listed)
 
 
-def found(tmp_path: Path, script: str, word: str = "deployment/web") -> tuple[Target, Api]:
-    program, api = tmp_path / "kubectl", Api()
+def found(tmp_path: Path, script: str, word: str = "deployment/web", *pods: dict[str, Any]) -> tuple[Target, Api]:
+    program, api = tmp_path / "kubectl", Api(*pods)
     program.write_text(f'#!/bin/sh\n[ "$1 $2 $3 $4" = "get {word} --namespace=shop --output=json" ] || exit 9\n{script}\n')
     program.chmod(0o755)
-    return find(cast(Cluster, api), Kubectl(str(program), Connection()), word), api
+    return find(cast(Cluster, api), Kubectl(str(program), Connection()), word, api.said.append), api
 
 
-def test_an_owner_stands_for_its_oldest_running_pod(tmp_path: Path) -> None:
-    target, api = found(tmp_path, """echo '{"spec": {"selector": {"matchLabels": {"app": "web"}}}}'""")
+SELECTS = """echo '{"spec": {"selector": {"matchLabels": {"app": "web"}}}}'"""
+
+
+def test_an_owner_stands_for_the_oldest_pod_that_is_ready_and_stays_and_says_so(tmp_path: Path) -> None:
+    target, api = found(tmp_path, SELECTS)
     assert (target.pod.name, api.asked) == ("right", [{"labelSelector": "app=web"}])
+    assert api.said == ["deployment/web: found 5 pods, using pod/right"]
+
+
+def test_of_an_owner_of_one_pod_nothing_is_said(tmp_path: Path) -> None:
+    assert found(tmp_path, SELECTS, "deployment/web", listed("only", "Running"))[1].said == []
+
+
+def wanted(api: Api, *words: str, selector: str | None = "app=web") -> tuple[list[str], list[NetnsError]]:
+    targets, errors = resolve(cast(Cluster, api), cast(Kubectl, None), words, selector, api.said.append)
+    return [target.pod.name for target in targets], errors
+
+
+def test_a_pod_without_a_namespace_among_those_selected_is_passed_over() -> None:
+    api = Api(listed("done", "Succeeded"), listed("web", "Running"), listed("new", "Pending"))
+    assert wanted(api) == (["web"], [])
+    assert api.said == ["passed over, without a namespace now: shop/done (Succeeded), shop/new (Pending)"]
+
+
+@pytest.mark.parametrize(("names", "said"), [
+    ("a", 'pod "shop/a" has completed (Succeeded)'),
+    ("abcdefg", 'no pod that matches the selector "app=web" has a namespace now: shop/a (Succeeded), shop/b (Succeeded), '
+                "shop/c (Succeeded), shop/d (Succeeded), shop/e (Succeeded) and 2 more"),
+])  # fmt: skip
+def test_none_of_those_selected_has_a_namespace(names: str, said: str) -> None:
+    api = Api(*(listed(name, "Succeeded") for name in names))
+    found, (error,) = wanted(api)
+    assert (found, api.said, type(error)) == ([], [], NoNamespaceError) and said in error.message
+
+
+LOOK = "see `kubectl get pods -n shop`; another namespace is chosen with -n"
+
+
+@pytest.mark.parametrize(("word", "there", "elsewhere", "hint"), [
+    ("web-3", "web-1 db-1 web-2", "", "did you mean web-1 or web-2?"),
+    ("wbe-1", "web-1 db", "", "did you mean web-1?"),
+    ("web", "web-6d5f-x web-6d5f-y web-6d5f-z webs", "", "did you mean web-6d5f-x, web-6d5f-y or web-6d5f-z?"),
+    ("web", "web-a web-b web-c web-d", "", "did you mean web-a, web-b, web-c, …?"),
+    ("web", "db", "blue", "there is one of this name with -n blue"),
+    ("web", "webs", "blue red", "did you mean webs?; there is one of this name with -n blue or red"),
+    ("web", "webs", "forbidden", "did you mean webs?"),
+    ("web", "db", "forbidden", LOOK), ("web", "db", "", LOOK),
+])  # fmt: skip
+def test_what_may_have_been_meant(word: str, there: str, elsewhere: str, hint: str) -> None:
+    api = Api(*(listed(name, "Running") for name in there.split()), elsewhere=elsewhere)
+    found, (error,) = wanted(api, word, selector=None)
+    assert (found, error.hint, api.asked[1:]) == ([], hint, [{"fieldSelector": f"metadata.name={word}"}])
+
+
+def test_a_cluster_that_does_not_say_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meant, "SECONDS", 0.05)
+    api = Api()
+    monkeypatch.setattr(api, "pods", lambda *_, **__: time.sleep(10))
+    begun = time.monotonic()
+    assert wanted(api, "web", selector=None)[1][0].hint == LOOK and time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(("script", "kind", "said"), [
@@ -139,4 +213,11 @@ def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("word", ["", "/", "/web", "deployment/", "a/b/c", "pod/"])
 def test_words_that_are_no_pod(word: str) -> None:
     with pytest.raises(UsageError):
-        find(cast(Cluster, None), cast(Kubectl, None), word)
+        find(cast(Cluster, None), cast(Kubectl, None), word, print)
+
+
+def test_a_namespace_before_the_slash_is_told_how_to_type(tmp_path: Path) -> None:
+    script = "echo \"error: the server doesn't have a resource type \\\"blue\\\"\" >&2; exit 1"
+    with pytest.raises(NotFoundError) as caught:
+        found(tmp_path, script, "blue/web")
+    assert "`-n blue web`" in (caught.value.hint or "")

@@ -46,6 +46,10 @@ def test_a_part_of_the_answer_is_printed_and_what_is_missing_told() -> None:
     assert err == 'warning: careful\nerror: no pod "x"\nerror: node a is not ready\n'
 
 
+def test_what_every_node_says_is_told_once() -> None:
+    assert told(Report((), (LOST, LATE, NotFoundError('no pod "x"'))))[2] == 'error: no pod "x"\nerror: node a is not ready\n'
+
+
 def test_where_nothing_was_found_nothing_is_printed() -> None:
     assert told(Report((), (NetnsError("broken"),)), Format.json)[1] == ""
 

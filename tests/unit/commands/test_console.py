@@ -46,6 +46,12 @@ def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch, variable: str, value: st
     assert "\x1b[2J" not in text
 
 
+def test_a_hint_of_several_lines_is_set_in_and_each_is_harmless() -> None:
+    err = io.StringIO()
+    Console(io.StringIO(), err).error(NetnsError("what", "known are\nthis\x1b\nerror: that"))
+    assert err.getvalue() == "error: what\nhint: known are\n  this\\x1b\n  error: that\n"
+
+
 def test_the_progress_line_is_cleared_before_anything_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     out, err = io.StringIO(), Terminal()

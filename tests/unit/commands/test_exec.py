@@ -69,7 +69,7 @@ def test_a_terminal_that_there_is_not(given: Given, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    ([], "name a pod"), (["--", "ls"], "name a pod"), (["web"], "which command?"), (["web", "--"], "which command?"),
+    ([], "name a pod"), (["--", "ls"], "name a pod"), (["web"], "which command?"), (["web", "--"], "which command?"), (["web", "--", ""], "which command?"),
     (["web", "ls"], "behind --"), (["web", "db", "--", "ls"], "one pod"),
 ])  # fmt: skip
 def test_what_makes_no_sense(words: list[str], said: str) -> None:

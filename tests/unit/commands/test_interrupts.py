@@ -45,9 +45,19 @@ def work():
         pass
     time.sleep(5)
 """
+TWO_AT_ONCE = """
+def work():
+    both = (signal.SIGHUP, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    for one in both:
+        os.kill(os.getpid(), one)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+    time.sleep(5)
+"""
+WORKS = {"directly": DIRECTLY, "in a destructor": IN_A_DESTRUCTOR, "caught": CAUGHT_AS_AN_ERROR, "two at once": TWO_AT_ONCE}
 
 
-@pytest.mark.parametrize("work", [DIRECTLY, IN_A_DESTRUCTOR, CAUGHT_AS_AN_ERROR], ids=["directly", "in a destructor", "caught"])
+@pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
 def test_a_signal_ends_what_is_done_once_and_quietly(work: str) -> None:
     program = HEAD + "interrupts.heed()\n" + work + FOOT
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)

@@ -77,6 +77,12 @@ def test_a_first_word_is_a_verb_or_a_pod() -> None:
         ("web --nod", [":4"]),
         ("completion --to ", [":16"]),
         ("version ", [":4"]),
+        ("--nod", ["--node\tNode to look at; may be repeated.", ":4"]),
+        ("-n shop --all", ["--all-namespaces\tWith -l: pods of every namespace.", ":4"]),
+        ("--install", [":4"]),
+        ("exec web-1 ", ["--\tThe command stands behind it.", ":4"]),
+        ("exec web-1 -- ", [":4"]),
+        ("help li", ["list\tList every network namespace of a node, and whose it is.", "link\tShow the namespaces of pods to `ip netns` on their nodes.", ":4"]),
     ],
 )
 def test_what_is_known_without_a_cluster(words: str, lines: list[str]) -> None:
@@ -87,6 +93,13 @@ def test_a_pod_is_offered_once_and_a_kind_without_a_space() -> None:
     assert complete("show web-1 ", Asked("web-1", "web-2", "deployments/")) == ["web-2", ":4"]
     assert complete("show dep", Asked("deployments/")) == ["deployments/", ":6"]
     assert complete("show dep", Asked("depot", "deployments/")) == ["depot", "deployments/", ":4"]
+
+
+def test_agents_are_offered_to_who_asks_for_one() -> None:
+    agent = "node-debugger-a-x1y2z"
+    assert complete("show ", Asked("web-1", agent)) == ["web-1", ":4"]
+    assert complete("show pod/", Asked("pod/web-1", f"pod/{agent}")) == ["pod/web-1", ":4"]
+    assert complete("show node-debugger-", Asked(agent)) == [agent, ":4"]
 
 
 def test_kubectl_says_how_its_own_options_are_completed() -> None:

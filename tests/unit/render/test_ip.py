@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kubectl_netns.model import Address
-from kubectl_netns.render import ip
+from kubectl_netns.render import ip, iproute
+from kubectl_netns.tables import Socket, SocketOwner
 from tests.unit.facts import ALL, CONTAINERD, DOCKER, ETH0
 
 EXPECTED = """\
@@ -69,3 +70,10 @@ def test_altnames_stand_below_the_link() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_whatever_the_facts_the_text_is_printable(name: str) -> None:
     assert all(line.replace("\t", " ").isprintable() for line in ip.addresses([ALL[name]]).split("\n"))
+
+
+def test_a_sockets_owners_as_ss_tells_them_the_last_first() -> None:
+    owners = (SocketOwner(7, "nginx", (6, 8)), SocketOwner(9, "a b\x1b", (6,)))
+    one = Socket("tcp", "stream", "inet", "LISTEN", "0.0.0.0", 80, "0.0.0.0", None, None, 77, 0, 0, 128, owners)
+    assert iproute._socket(one) == (
+        r'tcp LISTEN 0 128 0.0.0.0:80 0.0.0.0:* users:(("a b\x1b",pid=9,fd=6),("nginx",pid=7,fd=8),("nginx",pid=7,fd=6))')  # fmt: skip

@@ -142,3 +142,15 @@ def test_nodes_are_named_where_there_are_several() -> None:
 def test_long_lists_of_interfaces_are_cut() -> None:
     item = ALL["CROWDED"]._replace(namespace=Namespace(1, 4, None, None, ()))
     assert "+4996" in table.listing([item], False)
+
+
+def test_a_long_path_does_not_push_the_head_out_of_80_columns() -> None:
+    path = "/run/netns/cni-26d4bfd1-fdf6-8229-37cd-fbccc1cd416b"
+    item = CONTAINERD._replace(namespace=CONTAINERD.namespace._replace(path=path))
+    assert table.card(item).splitlines()[:4] == [
+        "Pod        shop/web-6d5f  10.244.2.14",
+        "Node       node-b         containerd 1.6.20, linux/amd64",
+        "Sandbox    3f1c3f1c3f1c…  ready, pause pid 4711",
+        f"Namespace  {path}  net:[4026532576]",
+    ]
+    assert max(map(len, table.card(item).splitlines()[:4])) <= 80
