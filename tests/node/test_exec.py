@@ -237,6 +237,12 @@ def test_what_it_leaves_in_the_background_ends_with_it(inside: Inside, command: 
     assert alive("86398") == []
 
 
+def test_what_is_ended_may_say_good_bye_even_if_it_is_stopped(inside: Inside) -> None:
+    stopped = "sh -c 'trap \"echo bye; exit\" HUP; kill -STOP $$' & while ! grep -q '^State:.T' /proc/$!/status; do sleep 0.05; done; exit 3"
+    assert inside("sh", "-c", stopped) == 3
+    assert inside.out == b"bye\n"
+
+
 def test_a_stranger_that_goes_on_writing_is_not_waited_for(inside: Inside) -> None:
     """It opened the command's stdout by itself, and so nobody here can end it; as a daemon has it that was handed the descriptor."""
     def write() -> None:

@@ -87,6 +87,16 @@ def test_a_file_that_has_become_another_namespace_s_is_not_entered(monkeypatch: 
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_preparing_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    told(monkeypatch)
+    before = len(os.listdir("/proc/self/fd"))
+    preparing = entrance.Preparing(HERE, NAME)
+    assert os.read(preparing.ready, 1) == b"" and preparing.done
+    with pytest.raises(entrance.Refusal, match="no sandbox here now"):
+        preparing.result()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_files_that_cannot_be_looked_for_leave_nothing_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail(*_: object) -> None:
         raise FileNotFoundError
