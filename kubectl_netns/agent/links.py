@@ -35,7 +35,7 @@ IFLA_GROUP, IFLA_CARRIER_CHANGES, IFLA_LINK_NETNSID = 27, 35, 37
 IFLA_PROP_LIST, IFLA_ALT_IFNAME = 52, 53
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS, IFA_PROTO = 1, 2, 3, 4, 6, 8, 11
-NETNSA_NSID, NETNSA_FD = 1, 3
+NETNSA_NSID, NETNSA_FD, NETNSA_CURRENT_NSID = 1, 3, 5
 
 ARPHRD = {1: "ether", 32: "infiniband", 512: "ppp", 768: "ipip", 769: "tunnel6", 772: "loopback", 776: "sit", 778: "gre",
           823: "gre6", 65534: "none"}  # fmt: skip
@@ -199,6 +199,9 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
     )
 
 
+NUMBERS = Picker({NETNSA_NSID: "i", NETNSA_CURRENT_NSID: "i"})  # the second one only where it is asked for
+
+
 def nsid_of(netlink: Netlink, descriptor: int) -> int | None:
     """The number by which the socket's namespace knows the one behind `descriptor`; None when it has given none."""
     return _nsid(netlink.get(RTM_GETNSID, NSID_OF.pack(AF_UNSPEC, NSID_OF.size - RTGENMSG.size, NETNSA_FD, descriptor))[1])
@@ -211,8 +214,8 @@ def nsids(netlink: Netlink) -> set[int]:
 
 
 def _nsid(payload: bytes) -> int | None:
-    nsid = signed(attributes(payload, RTGENMSG.size).get(NETNSA_NSID))
-    return None if nsid is None or nsid < 0 else nsid
+    nsid, _ = NUMBERS(payload, RTGENMSG.size)
+    return None if nsid is None or nsid < 0 else int(nsid)
 
 
 @lru_cache(maxsize=256)

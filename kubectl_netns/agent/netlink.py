@@ -28,7 +28,8 @@ NLA_TYPE_MASK = 0x3FFF
 SOL_NETLINK, NETLINK_GET_STRICT_CHK = 270, 12
 
 RECEIVE = 1 << 16  # the kernel fills at most 32 KiB at a time, more only where one message needs it
-TIMEVAL = struct.Struct("@ll")
+# nothing is waited for: the kernel answers while it takes the request, and goes on with a dump while it hands out a part of it
+NOW = socket.MSG_TRUNC | socket.MSG_DONTWAIT
 TRIES = 10
 
 
@@ -42,11 +43,9 @@ class Netlink:
     `protocol` is rtnetlink's if not told otherwise.
     """
 
-    def __init__(self, timeout: float = 10.0, protocol: int = socket.NETLINK_ROUTE) -> None:
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
         # SocketType: the plain one, without what Python's own puts around it, as there is one for each namespace
         self._socket = socket.SocketType(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-        # the kernel's own limit costs nothing, where Python's settimeout adds a poll to every receive
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEVAL.pack(int(timeout), 0))
         self._sequence = 0
 
     def be_strict(self) -> None:
@@ -82,7 +81,7 @@ class Netlink:
         found: list[tuple[int, bytes]] = []
         seen = 0
         while True:
-            data = self._socket.recv(RECEIVE, socket.MSG_TRUNC)
+            data = self._socket.recv(RECEIVE, NOW)
             if len(data) > RECEIVE:
                 raise OSError(errno.EMSGSIZE, f"a netlink message of {len(data)} bytes")
             code, more = split(data, self._sequence, found)

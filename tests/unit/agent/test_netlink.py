@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -263,7 +263,9 @@ def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
 
 
 def test_a_kernel_that_does_not_answer_is_not_waited_for() -> None:
-    begun = time.monotonic()
-    with Netlink(timeout=1.0) as netlink, pytest.raises(BlockingIOError):
-        netlink._socket.recv(1)
-    assert 0.5 < time.monotonic() - begun < 5
+    with Netlink() as netlink:
+        real = netlink._socket
+        mute: Any = SimpleNamespace(send=len, recv=real.recv, close=real.close)  # takes the request, and that is all
+        netlink._socket = mute
+        with pytest.raises(BlockingIOError):
+            netlink.dump(18, b"")
