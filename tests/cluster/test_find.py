@@ -292,7 +292,7 @@ def test_a_namespace_of_pods(facts: dict[str, Facts], run: Run) -> None:
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["4711"], "--node"), (["net:[4026532576]"], "--node"), (["/proc/1/ns/net"], "--node"), (["no such thing"], "cannot be"),
+    (["4711"], "--node"), (["net:[4026532576]"], "--node"), (["/proc/1/ns/net"], "--node"), (["no such thing"], "nothing that can be looked for"),
     (["cni0", "--node", "node-of-nobody"], ""),
 ])  # fmt: skip
 def test_refused_before_any_agent_is_made(testbed: Cluster, run: Run, words: list[str], said: str) -> None:
