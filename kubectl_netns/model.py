@@ -179,7 +179,10 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Pod:
-    """Who a namespace belongs to, as the API server (or, with --local, the runtime's labels) says."""
+    """Who a namespace belongs to, as the API server (or, with --local, the runtime's labels) says.
+
+    `host_network` is their word too; whether it is so, the namespace's `role` tells.
+    """
 
     namespace: str
     name: str

@@ -131,20 +131,29 @@ class _Surveyor:
         """The namespace's item; of the host's, when pods are asked for, an item for each of them that shares it."""
         if one.key == host:
             plain = self._item(one, visit, host, None)
-            return [plain] if self._everything else [
+            return [self._with_warnings(plain, one.holders)] if self._everything else [
                 self._shared(plain, one, holder) for holder in one.holders
             ]  # fmt: skip
         holder = max(one.holders, key=lambda holder: ownership.rank(holder.sandbox), default=None)
-        return [self._item(one, visit, host, holder)]
+        return [self._with_warnings(self._item(one, visit, host, holder), one.holders)]
+
+    @staticmethod
+    def _with_warnings(item: NetworkNamespace, holders: list[Holder]) -> NetworkNamespace:
+        told = (warning for holder in holders for warning in holder.warnings)
+        return replace(item, warnings=(*told, *item.warnings))
 
     def _shared(self, host: NetworkNamespace, one: Found, holder: Holder) -> NetworkNamespace:
         """The host's item as that of a pod which is on the node's network."""
-        return replace(host, pod=holder.pod, sandbox=holder.sandbox, warnings=(*host.warnings, *self._notes(one, holder)))
+        verdict, reason = host.verdict, host.reason
+        if holder.seen is False:
+            verdict, reason = "unknown", "the runtime says that it uses the node's network, but no process of it shows that"
+        warnings = (*holder.warnings, *host.warnings, *self._notes(one, holder, one.key))
+        return replace(host, pod=holder.pod, sandbox=holder.sandbox, verdict=verdict, reason=reason, warnings=warnings)
 
-    def _notes(self, one: Found, holder: Holder | None) -> list[Warning]:
+    def _notes(self, one: Found, holder: Holder | None, host: Key) -> list[Warning]:
         if holder is None:
             return []
-        strangers = [] if holder.pod and holder.pod.host_network else ownership.strangers(holder, one.holders)
+        strangers = [] if one.key == host else ownership.strangers(holder, one.holders)
         return [*ownership.others(holder, self._told), *strangers]
 
     def _item(self, one: Found, visit: Visit, host: Key, holder: Holder | None) -> NetworkNamespace:
@@ -165,7 +174,7 @@ class _Surveyor:
             sandbox=sandbox,
             verdict=verdict,
             interfaces=visit.interfaces,
-            warnings=(*one.warnings, *unconfirmed(visit.interfaces), *self._notes(one, holder)),
+            warnings=(*unconfirmed(visit.interfaces), *self._notes(one, holder, host)),
             container=holder.container if holder else None,
             process=Process(one.pids[0], command or "?") if one.pids else None,
             platform=platform(),

@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ..model import Warning
 from . import processes
 from .enter import Key, is_network, key_at, key_of
 from .place import Place
@@ -47,7 +46,6 @@ class Found:
     descriptors: list[int] = field(default_factory=list)
     sockets: list[int] = field(default_factory=list)
     holders: list[Holder] = field(default_factory=list)
-    warnings: list[Warning] = field(default_factory=list)
 
     def held_by(self) -> tuple[str, ...]:
         words = ("process", self.pids), ("thread", self.threads), ("mount", self.mounts), ("descriptor", self.descriptors), (

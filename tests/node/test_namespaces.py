@@ -279,6 +279,29 @@ def test_sandbox_restarted_between_look_up_and_entry(world: World) -> None:
     assert survey(HERE, Question((Pod("shop", "web", "u"),)), [Restarting(sandbox(world.path("old"), 0))]).namespaces == ()
 
 
+def host_pod(pid: int | None, host_network: bool) -> Holder:
+    state = "ready" if pid else "notready"
+    return Holder(Sandbox("9" * 64, "docker", state, pid, 0, None, "docker"), Pod("shop", "web", "u", host_network=host_network), None)
+
+
+def test_whether_a_pod_is_on_the_nodes_network_is_the_kernels_word(world: World) -> None:
+    """As after `unshare --net` in a pause container of the node's network, and `nsenter -t 1 -n` in one with its own."""
+    inside = world.start("unshare", "--net", "sleep", "60")
+    outside = world.start("sleep", "60")
+    time.sleep(0.3)
+    elsewhere, host = (os.stat(f"/proc/{process.pid}/ns/net").st_ino for process in (inside, outside))
+    expected = {
+        (outside.pid, True): (host, "host", "owned", []),
+        (inside.pid, True): (elsewhere, "pod", "owned", ["host-network-mismatch"]),
+        (outside.pid, False): (host, "host", "owned", ["host-network-mismatch"]),
+        (None, True): (host, "host", "unknown", []),
+    }
+    for (pid, said), (inode, role, verdict, codes) in expected.items():
+        (one,) = survey(HERE, Question((Pod("shop", "web", "u"),)), [Restarting(host_pod(pid, said))]).namespaces
+        told = [warning.code for warning in one.warnings if warning.code != "peer-unconfirmed"]
+        assert (one.namespace.inode, one.role, one.verdict, told) == (inode, role, verdict, codes)
+
+
 class Told:
     """A runtime that tells of no sandboxes, or fails to."""
 
