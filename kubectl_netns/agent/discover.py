@@ -77,7 +77,7 @@ class _Surveyor:
             stale = names.read(self._place, found, host.key[0])
             if self._question.pods is not None:
                 found = ownership.select(self._place, found, self._question.pods)
-            ways = {key: one.way for key, one in found.items() if key != host.key}
+            ways = {key: one.way for key, one in found.items() if key != host.key and one.way}
             visits = self._visits(visitor, found, ways)
             if _points_to_unknown(host, visits.values()):
                 host = visitor.host()  # a pod that started since the host's links were read has its end there by now
@@ -96,7 +96,9 @@ class _Surveyor:
         ]
         if not self._everything:
             return _best(described)
-        items = [*crosscheck.duplicates(described), *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)]
+        covered = (_hidden(one) for key, one in found.items() if one.hidden and key not in visits)
+        rest = *covered, *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)
+        items = [*crosscheck.duplicates(described), *rest]
         return self._sought(items, found, host.key) if self._question.clues else items
 
     def _sought(self, items: list[NetworkNamespace], found: dict[Key, Found], host: Key) -> list[NetworkNamespace]:
@@ -243,6 +245,12 @@ def those_meant(found: Iterable[NetworkNamespace]) -> tuple[list[NetworkNamespac
     ranked = sorted(found, key=lambda item: ownership.rank(item.sandbox or NO_SANDBOX), reverse=True)
     meant = [item for item in ranked if item.sandbox and item.sandbox.state == "ready"] or ranked
     return meant, sorted({f"{item.pod.namespace}/{item.pod.name}" for item in meant if item.pod})
+
+
+def _hidden(one: Found) -> NetworkNamespace:
+    reason = f"it cannot be entered: what holds it is a mount at {' and '.join(one.hidden)}, which another mount covers"
+    namespace = Namespace(one.key[1], one.key[0], None, None, one.held_by())
+    return NetworkNamespace(None, namespace, "unknown", None, None, "unknown", (), platform=platform(), reason=reason)
 
 
 def _numbered(nsid: int) -> NetworkNamespace:

@@ -33,7 +33,8 @@ class Found:
     """A namespace while its facts are being gathered. `path` is as the node sees it, `way` as we do.
 
     `pids` are in it; `threads`, `descriptors` and `sockets` are the PIDs of processes elsewhere that hold it so. `mounts` and
-    `links` are paths of the node.
+    `links` are paths of the node; `hidden` those of mounts that hold it, but that other mounts cover, so that they do not lead to
+    it. Where nothing else holds it, `way` is empty.
     """
 
     key: Key
@@ -43,13 +44,14 @@ class Found:
     threads: list[int] = field(default_factory=list)
     mounts: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
     sockets: list[int] = field(default_factory=list)
     holders: list[Holder] = field(default_factory=list)
 
     def held_by(self) -> tuple[str, ...]:
         words = ("process", self.pids), ("thread", self.threads), ("mount", self.mounts), ("descriptor", self.descriptors), (
-            "socket", self.sockets)  # fmt: skip
+            "socket", self.sockets), ("hidden-mount", self.hidden)  # fmt: skip
         return tuple(word for word, held in words if held)
 
     def other_ways(self, place: Place) -> Iterator[tuple[str, str]]:
@@ -66,9 +68,11 @@ def find(place: Place, device: int, thorough: bool, stack: ExitStack) -> dict[Ke
         found[key] = Found(key, f"/proc/{pids[0]}/ns/net", place.process(pids[0], "ns", "net"), pids)
     if thorough:
         _threads(place, found)
-    _mounts(place, device, found, thorough)
+    hidden = _mounts(place, device, found, thorough)
     if thorough:
         _descriptors(place, device, found, stack)
+    for key, path in hidden:
+        _add(found.setdefault(key, Found(key, "", "")).hidden, path)
     return found
 
 
@@ -82,22 +86,35 @@ def _threads(place: Place, found: dict[Key, Found]) -> None:
                     _add(found.setdefault(key, Found(key, f"/proc/{pid}/task/{tid}/ns/net", way)).threads, pid)
 
 
-def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) -> None:
-    """Bind mounts. One that the node itself does not see is reached through the root of a process that does."""
+def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) -> list[tuple[Key, str]]:
+    """Bind mounts. One that the node itself does not see is reached through the root of a process that does.
+
+    Returns those that nobody sees, since another mount covers them, or a folder above.
+    """
     seen: set[processes.Mount] = set()
+    hidden: dict[processes.Mount, tuple[int, str]] = {}
     for pid in processes.by_mount_namespace(place) if thorough else (1,):
         for mount in processes.mounts(place, pid):
             if mount in seen:
                 continue  # inherited by a copy of the mount namespace
-            seen.add(mount)
             key = (device, mount.inode)
             direct = key_at(place.file(mount.path)) == key
             path = mount.path if direct else f"/proc/{pid}/root{mount.path}"
             way = place.file(mount.path) if direct else place.process(pid, "root") + mount.path
+            if not direct and key_at(way) != key:
+                hidden.setdefault(mount, (pid, mount.path if pid == 1 else path))
+                continue
+            seen.add(mount)
             one = found.setdefault(key, Found(key, path, way))
             if direct and not one.mounts and one.pids[:1] != [1]:
                 one.path, one.way = path, way
             _add(one.mounts, path)
+    # one that was only just unmounted is not hidden, it is gone
+    return [
+        ((device, mount.inode), path)
+        for mount, (pid, path) in hidden.items()
+        if mount not in seen and mount in processes.mounts(place, pid)
+    ]
 
 
 def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: ExitStack) -> None:

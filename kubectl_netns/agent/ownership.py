@@ -163,4 +163,4 @@ def verdict(one: Found, host: Key, pod: Pod | None, sandbox: Sandbox | None, tol
         return "unknown", "it is named as runtimes name the namespaces of sandboxes, but no runtime could be asked"
     if names:
         return "owned", f"it has a name of its own, {names[0]}"
-    return "unknown", f"no runtime knows it; it is held by a {' and a '.join(one.held_by())}"
+    return "unknown", f"no runtime knows it; it is held by a {' and a '.join(one.held_by()).replace('-', ' ')}"

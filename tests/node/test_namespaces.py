@@ -98,6 +98,47 @@ def test_what_holds_a_namespace_is_told_and_it_is_entered_that_way(world: World,
     Path(f"/tmp/{world.name('a')}").unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("cover", ["a file", "a namespace"])
+def test_a_mount_beneath_another_is_told(world: World, cover: str, tmp_path: Path) -> None:
+    """It holds the namespace, and leads nowhere."""
+    world.add("a", "top")
+    (tmp_path / "file").touch()
+    inode = world.inode("a")
+    process = world.start("nsenter", f"--net={world.path('a')}", "sleep", "60")
+    sh("mount", "--bind", str(tmp_path / "file") if cover == "a file" else world.path("top"), world.path("a"))
+    try:
+        time.sleep(0.3)
+        (one,) = found(inode)
+        assert (one.namespace.held_by, one.namespace.names, len(one.interfaces)) == (("process", "hidden-mount"), (), 1)
+        process.kill()
+        process.wait()
+        (one,) = found(inode)
+        assert (one.namespace.held_by, one.namespace.names, one.namespace.path) == (("hidden-mount",), (), None)
+        assert (one.role, one.verdict, one.interfaces) == ("unknown", "unknown", ()) and world.path("a") in (one.reason or "")
+        stale = [(item.verdict, f"net:[{inode}]" in (item.reason or "")) for item in read() if item.namespace.path == world.path("a")]
+        assert stale == ([("stale", True)] if cover == "a file" else [])
+        (top,) = found(world.inode("top"))
+        assert set(top.namespace.names) == {world.path("top"), *([world.path("a")] if cover == "a namespace" else [])}
+    finally:
+        sh("umount", world.path("a"))
+    assert found(inode)[0].namespace.names == (world.path("a"),)
+
+
+def test_a_mount_that_only_one_of_two_mount_namespaces_sees(world: World) -> None:
+    """Covered where we are, but not in a copy of our mounts."""
+    world.add("a", "b")
+    inode = world.inode("a")
+    process = world.start("unshare", "--mount", "--propagation=private", "sleep", "60")
+    time.sleep(0.3)
+    sh("mount", "--bind", world.path("b"), world.path("a"))
+    try:
+        (one,) = found(inode)
+        assert (one.namespace.held_by, one.namespace.names) == (("mount",), (f"/proc/{process.pid}/root{world.path('a')}",))
+        assert [link.name for link in one.interfaces] == ["lo"]
+    finally:
+        sh("umount", world.path("a"))
+
+
 def test_every_namespace_that_lsns_and_ip_know(world: World) -> None:
     world.add("named", "held")
     world.start("nsenter", f"--net={world.path('held')}", "sleep", "60")
