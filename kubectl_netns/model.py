@@ -167,7 +167,7 @@ class Namespace:
     `held_by` says what keeps it alive: process, thread (one that left its process's namespace), mount (a bind mount of its
     file), descriptor (an open file), socket, hidden-mount (a mount that another one covers: it does not lead there); nsid, where
     nothing else is known of it.
-    `names` are all paths of the node under which it is mounted or linked.
+    `names` are all paths of the node under which it is mounted or linked; of copies of a mount in other mount namespaces one is.
     """
 
     inode: int | None

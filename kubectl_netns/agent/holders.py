@@ -89,22 +89,24 @@ def _threads(place: Place, found: dict[Key, Found]) -> None:
 def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) -> list[tuple[Key, str]]:
     """Bind mounts. One that the node itself does not see is reached through the root of a process that does.
 
-    Returns those that nobody sees, since another mount covers them, or a folder above.
+    A copy that another mount namespace has, be it under another path (/host in a debug pod), is no further name. Returns those
+    that nobody sees, since another mount covers them, or a folder above.
     """
-    seen: set[processes.Mount] = set()
-    hidden: dict[processes.Mount, tuple[int, str]] = {}
+    seen: set[tuple[int, str]] = set()
+    hidden: dict[tuple[int, str], tuple[int, processes.Mount, str]] = {}
     for pid in processes.by_mount_namespace(place) if thorough else (1,):
         for mount in processes.mounts(place, pid):
-            if mount in seen:
-                continue  # inherited by a copy of the mount namespace
+            original = mount.inode, mount.spot or mount.path
+            if original in seen:
+                continue
             key = (device, mount.inode)
             direct = key_at(place.file(mount.path)) == key
             path = mount.path if direct else f"/proc/{pid}/root{mount.path}"
             way = place.file(mount.path) if direct else place.process(pid, "root") + mount.path
             if not direct and key_at(way) != key:
-                hidden.setdefault(mount, (pid, mount.path if pid == 1 else path))
+                hidden.setdefault(original, (pid, mount, mount.path if pid == 1 else path))
                 continue
-            seen.add(mount)
+            seen.add(original)
             one = found.setdefault(key, Found(key, path, way))
             if direct and not one.mounts and one.pids[:1] != [1]:
                 one.path, one.way = path, way
@@ -112,8 +114,8 @@ def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) 
     # one that was only just unmounted is not hidden, it is gone
     return [
         ((device, mount.inode), path)
-        for mount, (pid, path) in hidden.items()
-        if mount not in seen and mount in processes.mounts(place, pid)
+        for original, (pid, mount, path) in hidden.items()
+        if original not in seen and mount in processes.mounts(place, pid)
     ]
 
 

@@ -139,6 +139,21 @@ def test_a_mount_that_only_one_of_two_mount_namespaces_sees(world: World) -> Non
         sh("umount", world.path("a"))
 
 
+def test_a_copy_of_a_mount_is_no_further_name(world: World, tmp_path: Path) -> None:
+    """As in a pod of `kubectl debug`, which has the node's mounts below /host. It holds the namespace when the node's own is gone."""
+    world.add("a")
+    inode = world.inode("a")
+    copy = "mount --rbind / $0 && mount --make-rprivate $0 && echo ready && exec sleep 60"
+    process = world.start("unshare", "--mount", "--propagation=private", "sh", "-c", copy, str(tmp_path), stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    (one,) = found(inode)
+    assert (one.namespace.held_by, one.namespace.names) == (("mount",), (world.path("a"),))
+    sh("umount", world.path("a"))
+    (one,) = found(inode)
+    assert one.namespace.held_by == ("mount",) and len(one.namespace.names) == 1
+    assert one.namespace.names[0].startswith(f"/proc/{process.pid}/root/")
+
+
 def test_every_namespace_that_lsns_and_ip_know(world: World) -> None:
     world.add("named", "held")
     world.start("nsenter", f"--net={world.path('held')}", "sleep", "60")
