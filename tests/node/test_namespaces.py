@@ -104,10 +104,11 @@ def test_a_mount_beneath_another_is_told(world: World, cover: str, tmp_path: Pat
     world.add("a", "top")
     (tmp_path / "file").touch()
     inode = world.inode("a")
-    process = world.start("nsenter", f"--net={world.path('a')}", "sleep", "60")
+    inside = "nsenter", f"--net={world.path('a')}", "sh", "-c", "echo ready; exec sleep 60"
+    process = world.start(*inside, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
     sh("mount", "--bind", str(tmp_path / "file") if cover == "a file" else world.path("top"), world.path("a"))
     try:
-        time.sleep(0.3)
         (one,) = found(inode)
         assert (one.namespace.held_by, one.namespace.names, len(one.interfaces)) == (("process", "hidden-mount"), (), 1)
         process.kill()
@@ -128,8 +129,9 @@ def test_a_mount_that_only_one_of_two_mount_namespaces_sees(world: World) -> Non
     """Covered where we are, but not in a copy of our mounts."""
     world.add("a", "b")
     inode = world.inode("a")
-    process = world.start("unshare", "--mount", "--propagation=private", "sleep", "60")
-    time.sleep(0.3)
+    apart = "unshare", "--mount", "--propagation=private", "sh", "-c", "echo ready; exec sleep 60"
+    process = world.start(*apart, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
     sh("mount", "--bind", world.path("b"), world.path("a"))
     try:
         (one,) = found(inode)
