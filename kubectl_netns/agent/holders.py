@@ -23,6 +23,7 @@ from .runtimes.base import Holder
 
 PIDFD_GETFD = 438  # the same number on every architecture
 SIOCGSKNS = 0x894C
+TUN = "/dev/net/tun"  # an open one has a socket in the namespace in which it was opened, and answers SIOCGSKNS
 
 TRIED = 8
 T = TypeVar("T")
@@ -77,13 +78,15 @@ def find(place: Place, device: int, thorough: bool, stack: ExitStack) -> dict[Ke
 
 
 def _threads(place: Place, found: dict[Key, Found]) -> None:
-    for one in list(found.values()):
-        for pid in one.pids:
-            for tid in processes.threads(place, pid):
-                way = place.process(pid, "task", str(tid), "ns", "net")
-                key = key_at(way)
-                if key and key != one.key:
-                    _add(found.setdefault(key, Found(key, f"/proc/{pid}/task/{tid}/ns/net", way)).threads, pid)
+    """Threads that left their process's namespace, and those that outlived its first: then /proc says no namespace of it."""
+    homes = {pid: one.key for one in found.values() for pid in one.pids}
+    for pid in processes.pids(place):
+        home = homes.get(pid) or key_at(place.process(pid, "ns", "net"))
+        for tid in processes.threads(place, pid):
+            way = place.process(pid, "task", str(tid), "ns", "net")
+            key = key_at(way)
+            if key and key != home:
+                _add(found.setdefault(key, Found(key, f"/proc/{pid}/task/{tid}/ns/net", way)).threads, pid)
 
 
 def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) -> list[tuple[Key, str]]:
@@ -132,7 +135,7 @@ def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: Exit
                 continue
             sockets: list[int] = []
             for descriptor, target in processes.descriptors(place, pid):
-                if target.startswith("socket:["):
+                if target.startswith("socket:[") or target == TUN:
                     sockets.append(descriptor)
                 elif target.startswith("net:[") or (
                     target.startswith("/") and processes.mount_of(place, pid, descriptor) not in ordinary

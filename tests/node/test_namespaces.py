@@ -19,7 +19,7 @@ from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.place import HERE
 from kubectl_netns.agent.runtimes.base import Holder, RuntimeUnavailable
 from kubectl_netns.model import NetworkNamespace, Pod, Sandbox
-from kubectl_netns.questions import Question
+from kubectl_netns.questions import Clue, Question
 from tests.conftest import netns
 from tests.node.worlds import RUN, World, read, sh
 
@@ -154,6 +154,55 @@ def test_a_copy_of_a_mount_is_no_further_name(world: World, tmp_path: Path) -> N
     (one,) = found(inode)
     assert one.namespace.held_by == ("mount",) and len(one.namespace.names) == 1
     assert one.namespace.names[0].startswith(f"/proc/{process.pid}/root/")
+
+
+LONELY = {  # a program that says an inode, and what it holds that by
+    "its first thread has ended": ("thread", """
+        def stay():
+            libc.unshare(0x40000000)
+            print(os.stat("/proc/thread-self/ns/net").st_ino, flush=True)
+            time.sleep(60)
+        threading.Thread(target=stay).start()
+        time.sleep(0.2)
+        libc.pthread_exit(None)
+    """),
+    "its first thread has ended, and all were in there": ("thread", """
+        libc.unshare(0x40000000)
+        def stay():
+            time.sleep(0.4)
+            print(os.stat("/proc/thread-self/ns/net").st_ino, flush=True)
+            time.sleep(60)
+        threading.Thread(target=stay).start()
+        libc.pthread_exit(None)
+    """),
+    "an open tun": ("socket", """
+        home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        libc.unshare(0x40000000)
+        inode, tun = os.stat("/proc/thread-self/ns/net").st_ino, os.open("/dev/net/tun", os.O_RDWR)
+        libc.setns(home, 0x40000000)
+        print(inode, flush=True)
+        time.sleep(60)
+    """),
+}
+
+
+@pytest.mark.parametrize("case", LONELY)
+def test_namespaces_that_no_process_shows(world: World, case: str) -> None:
+    if case == "an open tun" and not Path("/dev/net/tun").exists():
+        pytest.skip("this machine has no /dev/net/tun")
+    held, program = LONELY[case]
+    lines = [line[8:] for line in program.splitlines()]
+    program = "\n".join(["import ctypes, os, threading, time", "libc = ctypes.CDLL(None)", *lines])
+    process = world.start(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    assert process.stdout
+    inode = int(process.stdout.readline())
+    time.sleep(0.3)
+    (one,) = found(inode)
+    assert (one.namespace.held_by, [link.name for link in one.interfaces]) == ((held,), ["lo"])
+    if held == "thread":
+        answer = survey(HERE, Question(clues=(Clue("pid", str(process.pid)),)), [])
+        assert [item.namespace.inode for item in answer.namespaces] == [inode]
+        assert "namespace-unreadable" not in [warning.code for warning in answer.warnings]
 
 
 def test_every_namespace_that_lsns_and_ip_know(world: World) -> None:
