@@ -97,7 +97,8 @@ class _Surveyor:
         if not self._everything:
             return _best(described)
         covered = (_hidden(one) for key, one in found.items() if one.hidden and key not in visits)
-        rest = *covered, *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)
+        lasting = [one for one in stale if names.persists(self._place, one, host.key[0])]
+        rest = *covered, *(_numbered(nsid) for nsid in numbers), *map(_stale, lasting)
         items = [*crosscheck.duplicates(described), *rest]
         return self._sought(items, found, host.key) if self._question.clues else items
 

@@ -55,6 +55,13 @@ def read(place: Place, found: dict[tuple[int, int], Found], device: int) -> list
     return stale
 
 
+def persists(place: Place, one: Stale, device: int) -> bool:
+    """Whether it still leads nowhere: one that was being made, or removed, when it was read, does not."""
+    path = place.file(one.path)
+    key = key_at(place.file(resolve(place, one.path)))
+    return os.path.lexists(path) and (key is None or key[0] != device)
+
+
 def resolve(place: Place, path: str) -> str:
     """Where a name leads, as the node sees it; the name itself when it is no link, or one of /proc's, whose text is no path."""
     for _ in range(MAX_LINKS):

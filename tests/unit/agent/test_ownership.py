@@ -390,6 +390,16 @@ def test_names_live_linked_and_stale(node: Node) -> None:
     }
 
 
+def test_a_name_that_was_only_being_made_or_removed_is_not_stale(node: Node) -> None:
+    """A file is there before the namespace is mounted on it, and after."""
+    stale = {one.path: one for one in names.read(node.place, find(node), node.host[0])}
+    assert names.persists(node.place, stale["/run/netns/stale"], node.host[0])
+    (node.base / "root/run/netns/stale").unlink()
+    assert not names.persists(node.place, stale["/run/netns/stale"], node.host[0])
+    (node.base / "root/run/netns/stale").touch()  # on the device that stands for nsfs
+    assert not names.persists(node.place, stale["/run/netns/stale"], node.host[0])
+
+
 def test_a_name_that_only_a_daemon_sees_mounted_is_not_stale(node: Node) -> None:
     """dockerd in mounts of its own: the node's file is a plain one, on another device than namespaces are, and so is a link's target."""
     (node.base / "root/run/netns/alias").symlink_to("/run/netns/b")
