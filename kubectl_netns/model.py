@@ -155,9 +155,10 @@ class Namespace(NamedTuple):
 
     A stale name has a path but no namespace: there `inode` and `device` are None, as they are where only an nsid is known.
     `nsid` is its number as the node's own namespace counts (RTM_GETNSID), None when it has none there.
-    `held_by` says what keeps it alive: process, thread (one that left its process's namespace), mount (a bind mount of its
-    file), descriptor (an open file), socket; nsid, where nothing else is known of it.
-    `names` are all paths of the node under which it is mounted or linked.
+    `held_by` says what keeps it alive: process, thread (one that left its process's namespace, or outlived its process's first),
+    mount (a bind mount of its file), descriptor (an open file), socket, hidden-mount (a mount that another one covers: it leads
+    nowhere); nsid, where nothing else is known of it.
+    `names` are all paths of the node under which it is mounted or linked; of copies of a mount in other mount namespaces one is.
     """
 
     inode: int | None
@@ -169,7 +170,10 @@ class Namespace(NamedTuple):
 
 
 class Pod(NamedTuple):
-    """Who a namespace belongs to, as the API server (or, with --local, the runtime's labels) says."""
+    """Who a namespace belongs to, as the API server (or, with --local, the runtime's labels) says.
+
+    `host_network` is their word too; whether it is so, the namespace's `role` tells.
+    """
 
     namespace: str
     name: str

@@ -108,7 +108,7 @@ def mark_for(place: Place, alias: Alias, item: NetworkNamespace, started_by: str
     """What the link will be. The target is looked at here, by inode: its path alone may be a stale plain file's."""
     assert item.pod and alias.pod
     namespace, inode, device = item.namespace, item.namespace.inode, item.namespace.device
-    if item.role == "host" or item.pod.host_network:
+    if item.role == "host":
         raise NotDone("host-network", "it uses the node's own network, which needs no name")
     target = namespace.path or ""
     if not PurePosixPath(target).is_absolute() or target.startswith("/proc/"):

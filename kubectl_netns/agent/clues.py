@@ -78,9 +78,12 @@ def dead_ends(known: Known, clues: Iterable[Clue], told: Iterable[Holder]) -> It
             message = f"sandbox {one.id[:12]} of {_owner(holder)} is {one.state} and has no namespace now"
             yield Warning("sandbox-without-namespace", message)
     if pid := kinds.get("pid"):
-        way = known.place.process(int(pid), "ns", "net")
-        if os.path.lexists(way) and not os.access(way, os.R_OK) and processes.command(known.place, int(pid)):
+        try:
+            os.stat(known.place.process(int(pid), "ns", "net"))
+        except PermissionError:
             yield Warning("namespace-unreadable", f"the namespace of process {pid} may not be read")
+        except OSError:
+            pass  # nothing has this number, or a zombie
 
 
 def _address(known: Known, value: str) -> Iterator[Hit]:

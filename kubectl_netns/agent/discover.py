@@ -76,7 +76,7 @@ class _Surveyor:
             stale = names.read(self._place, found, host.key[0])
             if self._question.pods is not None:
                 found = ownership.select(self._place, found, self._question.pods)
-            ways = {key: one.way for key, one in found.items() if key != host.key}
+            ways = {key: one.way for key, one in found.items() if key != host.key and one.way}
             visits = self._visits(visitor, found, ways)
             if _points_to_unknown(host, visits.values()):
                 host = visitor.host()  # a pod that started since the host's links were read has its end there by now
@@ -95,7 +95,10 @@ class _Surveyor:
         ]
         if not self._everything:
             return _best(described)
-        items = [*crosscheck.duplicates(described), *(_numbered(nsid) for nsid in numbers), *(_stale(one) for one in stale)]
+        covered = (_hidden(one) for key, one in found.items() if one.hidden and key not in visits)
+        lasting = [one for one in stale if names.persists(self._place, one, host.key[0])]
+        rest = *covered, *(_numbered(nsid) for nsid in numbers), *map(_stale, lasting)
+        items = [*crosscheck.duplicates(described), *rest]
         return self._sought(items, found, host.key) if self._question.clues else items
 
     def _sought(self, items: list[NetworkNamespace], found: dict[Key, Found], host: Key) -> list[NetworkNamespace]:
@@ -130,20 +133,29 @@ class _Surveyor:
         """The namespace's item; of the host's, when pods are asked for, an item for each of them that shares it."""
         if one.key == host:
             plain = self._item(one, visit, host, None)
-            return [plain] if self._everything else [
+            return [self._with_warnings(plain, one.holders)] if self._everything else [
                 self._shared(plain, one, holder) for holder in one.holders
             ]  # fmt: skip
         holder = max(one.holders, key=lambda holder: ownership.rank(holder.sandbox), default=None)
-        return [self._item(one, visit, host, holder)]
+        return [self._with_warnings(self._item(one, visit, host, holder), one.holders)]
+
+    @staticmethod
+    def _with_warnings(item: NetworkNamespace, holders: list[Holder]) -> NetworkNamespace:
+        told = (warning for holder in holders for warning in holder.warnings)
+        return item._replace(warnings=(*told, *item.warnings))
 
     def _shared(self, host: NetworkNamespace, one: Found, holder: Holder) -> NetworkNamespace:
         """The host's item as that of a pod which is on the node's network."""
-        return host._replace(pod=holder.pod, sandbox=holder.sandbox, warnings=(*host.warnings, *self._notes(one, holder)))
+        verdict, reason = host.verdict, host.reason
+        if holder.seen is False:
+            verdict, reason = "unknown", "the runtime says that it uses the node's network, but no process of it shows that"
+        warnings = (*holder.warnings, *host.warnings, *self._notes(one, holder, one.key))
+        return host._replace(pod=holder.pod, sandbox=holder.sandbox, verdict=verdict, reason=reason, warnings=warnings)
 
-    def _notes(self, one: Found, holder: Holder | None) -> list[Warning]:
+    def _notes(self, one: Found, holder: Holder | None, host: Key) -> list[Warning]:
         if holder is None:
             return []
-        strangers = [] if holder.pod and holder.pod.host_network else ownership.strangers(holder, one.holders)
+        strangers = [] if one.key == host else ownership.strangers(holder, one.holders)
         return [*ownership.others(holder, self._told), *strangers]
 
     def _item(self, one: Found, visit: Visit, host: Key, holder: Holder | None) -> NetworkNamespace:
@@ -164,7 +176,7 @@ class _Surveyor:
             sandbox=sandbox,
             verdict=verdict,
             interfaces=visit.interfaces,
-            warnings=(*one.warnings, *unconfirmed(visit.interfaces), *self._notes(one, holder)),
+            warnings=(*unconfirmed(visit.interfaces), *self._notes(one, holder, host)),
             container=holder.container if holder else None,
             process=Process(one.pids[0], command or "?") if one.pids else None,
             platform=platform(),
@@ -233,6 +245,12 @@ def those_meant(found: Iterable[NetworkNamespace]) -> tuple[list[NetworkNamespac
     ranked = sorted(found, key=lambda item: ownership.rank(item.sandbox or NO_SANDBOX), reverse=True)
     meant = [item for item in ranked if item.sandbox and item.sandbox.state == "ready"] or ranked
     return meant, sorted({f"{item.pod.namespace}/{item.pod.name}" for item in meant if item.pod})
+
+
+def _hidden(one: Found) -> NetworkNamespace:
+    reason = f"it cannot be entered: what holds it is a mount at {' and '.join(one.hidden)}, which another mount covers"
+    namespace = Namespace(one.key[1], one.key[0], None, None, one.held_by())
+    return NetworkNamespace(None, namespace, "unknown", None, None, "unknown", (), platform=platform(), reason=reason)
 
 
 def _numbered(nsid: int) -> NetworkNamespace:

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
-from ..model import Warning
 from . import processes
 from .enter import Key, is_network, key_at, key_of
 from .place import Place
@@ -23,6 +22,7 @@ from .runtimes.base import Holder
 
 PIDFD_GETFD = 438  # the same number on every architecture
 SIOCGSKNS = 0x894C
+TUN = "/dev/net/tun"  # an open one has a socket in the namespace in which it was opened, and answers SIOCGSKNS
 
 TRIED = 8
 T = TypeVar("T")
@@ -32,7 +32,8 @@ class Found:
     """A namespace while its facts are being gathered. `path` is as the node sees it, `way` as we do.
 
     `pids` are in it; `threads`, `descriptors` and `sockets` are the PIDs of processes elsewhere that hold it so. `mounts` and
-    `links` are paths of the node.
+    `links` are paths of the node; `hidden` those of mounts that hold it, but that other mounts cover, so that they do not lead to
+    it. Where nothing else holds it, `way` is empty.
     """
 
     def __init__(self, key: Key, path: str, way: str, pids: Iterable[int] = ()) -> None:
@@ -43,14 +44,14 @@ class Found:
         self.threads: list[int] = []
         self.mounts: list[str] = []
         self.links: list[str] = []
+        self.hidden: list[str] = []
         self.descriptors: list[int] = []
         self.sockets: list[int] = []
         self.holders: list[Holder] = []
-        self.warnings: list[Warning] = []
 
     def held_by(self) -> tuple[str, ...]:
         words = ("process", self.pids), ("thread", self.threads), ("mount", self.mounts), ("descriptor", self.descriptors), (
-            "socket", self.sockets)  # fmt: skip
+            "socket", self.sockets), ("hidden-mount", self.hidden)  # fmt: skip
         return tuple(word for word, held in words if held)
 
     def other_ways(self, place: Place) -> Iterator[tuple[str, str]]:
@@ -67,38 +68,57 @@ def find(place: Place, device: int, thorough: bool, stack: ExitStack) -> dict[Ke
         found[key] = Found(key, f"/proc/{pids[0]}/ns/net", place.process(pids[0], "ns", "net"), pids)
     if thorough:
         _threads(place, found)
-    _mounts(place, device, found, thorough)
+    hidden = _mounts(place, device, found, thorough)
     if thorough:
         _descriptors(place, device, found, stack)
+    for key, path in hidden:
+        _add(found.setdefault(key, Found(key, "", "")).hidden, path)
     return found
 
 
 def _threads(place: Place, found: dict[Key, Found]) -> None:
-    for one in list(found.values()):
-        for pid in one.pids:
-            for tid in processes.threads(place, pid):
-                way = place.process(pid, "task", str(tid), "ns", "net")
-                key = key_at(way)
-                if key and key != one.key:
-                    _add(found.setdefault(key, Found(key, f"/proc/{pid}/task/{tid}/ns/net", way)).threads, pid)
+    """Threads that left their process's namespace, and those that outlived its first: then /proc says no namespace of it."""
+    homes = {pid: one.key for one in found.values() for pid in one.pids}
+    for pid in processes.pids(place):
+        home = homes.get(pid) or key_at(place.process(pid, "ns", "net"))
+        for tid in processes.threads(place, pid):
+            way = place.process(pid, "task", str(tid), "ns", "net")
+            key = key_at(way)
+            if key and key != home:
+                _add(found.setdefault(key, Found(key, f"/proc/{pid}/task/{tid}/ns/net", way)).threads, pid)
 
 
-def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) -> None:
-    """Bind mounts. One that the node itself does not see is reached through the root of a process that does."""
-    seen: set[processes.Mount] = set()
+def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) -> list[tuple[Key, str]]:
+    """Bind mounts. One that the node itself does not see is reached through the root of a process that does.
+
+    A copy that another mount namespace has, be it under another path (/host in a debug pod), is no further name. Returns those
+    that nobody sees, since another mount covers them, or a folder above.
+    """
+    seen: set[tuple[int, str]] = set()
+    hidden: dict[tuple[int, str], tuple[int, processes.Mount, str]] = {}
     for pid in processes.by_mount_namespace(place) if thorough else (1,):
         for mount in processes.mounts(place, pid):
-            if mount in seen:
-                continue  # inherited by a copy of the mount namespace
-            seen.add(mount)
+            original = mount.inode, mount.spot or mount.path
+            if original in seen:
+                continue
             key = (device, mount.inode)
             direct = key_at(place.file(mount.path)) == key
             path = mount.path if direct else f"/proc/{pid}/root{mount.path}"
             way = place.file(mount.path) if direct else place.process(pid, "root") + mount.path
+            if not direct and key_at(way) != key:
+                hidden.setdefault(original, (pid, mount, mount.path if pid == 1 else path))
+                continue
+            seen.add(original)
             one = found.setdefault(key, Found(key, path, way))
             if direct and not one.mounts and one.pids[:1] != [1]:
                 one.path, one.way = path, way
             _add(one.mounts, path)
+    # one that was only just unmounted is not hidden, it is gone
+    return [
+        ((device, mount.inode), path)
+        for original, (pid, mount, path) in hidden.items()
+        if original not in seen and mount in processes.mounts(place, pid)
+    ]
 
 
 def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: ExitStack) -> None:
@@ -114,7 +134,7 @@ def _descriptors(place: Place, device: int, found: dict[Key, Found], stack: Exit
                 continue
             sockets: list[int] = []
             for descriptor, target in processes.descriptors(place, pid):
-                if target.startswith("socket:["):
+                if target.startswith("socket:[") or target == TUN:
                     sockets.append(descriptor)
                 elif target.startswith("net:[") or (
                     target.startswith("/") and processes.mount_of(place, pid, descriptor) not in ordinary

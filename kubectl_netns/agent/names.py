@@ -32,6 +32,7 @@ class Stale(NamedTuple):
 def read(place: Place, found: dict[tuple[int, int], Found], device: int) -> list[Stale]:
     """Add the links to what was found, and give the names that lead nowhere."""
     mounted = {ELSEWHERE.sub("", path) for one in found.values() for path in one.mounts}
+    covered = {ELSEWHERE.sub("", path): (path, key[1]) for key, one in found.items() for path in one.hidden}
     stale: list[Stale] = []
     for folder in FOLDERS:
         for name in _entries(place.file(folder)):
@@ -44,10 +45,20 @@ def read(place: Place, found: dict[tuple[int, int], Found], device: int) -> list
                 stale.append(Stale(path, f"it is a link to {target}, which is not there"))
             elif key[0] == device:
                 found.setdefault(key, Found(key, path, place.file(target))).links.append(path)
+            elif target in covered:
+                where, inode = covered[target]
+                stale.append(Stale(path, f"the mount of net:[{inode}] at {where} is covered by another one"))
             elif target not in mounted:
                 what = "it is a plain file" if target == path else f"it is a link to {target}, a plain file"
                 stale.append(Stale(path, f"{what}: the namespace that was mounted on it is gone"))
     return stale
+
+
+def persists(place: Place, one: Stale, device: int) -> bool:
+    """Whether it still leads nowhere: one that was being made, or removed, when it was read, does not."""
+    path = place.file(one.path)
+    key = key_at(place.file(resolve(place, one.path)))
+    return os.path.lexists(path) and (key is None or key[0] != device)
 
 
 def resolve(place: Place, path: str) -> str:

@@ -19,10 +19,10 @@ NAMED = "/run/netns"
 
 
 def attach(place: Place, host: Key, found: dict[Key, Found], holder: Holder) -> None:
-    """Add a runtime's sandbox to the namespace that it is in: by its path, and by its pid, which must agree."""
-    if holder.pod and holder.pod.host_network:
-        found[host].holders.append(holder)
-        return
+    """Add a runtime's sandbox to the namespace that it is in: by its path, and by its pid, which must agree.
+
+    That it is on the node's network shows in its pause process, or, where the runtime keeps none, in any other of the pod.
+    """
     pid = holder.sandbox.pid
     by_pid = key_at(place.process(pid, "ns", "net")) if pid else None
     by_path = key_at(place.file(holder.path)) if holder.path else None
@@ -30,17 +30,37 @@ def attach(place: Place, host: Key, found: dict[Key, Found], holder: Holder) -> 
         by_path = None  # an empty plain file: a name whose namespace is not mounted there
     if pid and by_pid and by_pid != by_path and processes.cgroup_owner(place, pid).container_id not in (None, holder.sandbox.id):
         by_pid = None  # the pause process has ended, and its number is another container's now
+    if holder.pod and holder.pod.host_network:
+        if by_pid is None or by_pid == host:
+            seen = by_pid == host or _in_host(place, found[host], holder.pod)
+            found[host].holders.append(holder._replace(seen=seen))
+            return
+        message = f"the runtime says that it uses the node's network, but its pause process is in net:[{by_pid[1]}]"
+        holder = _warned(holder, "host-network-mismatch", message)
     key = by_pid or by_path
     if key is None or (key not in found and by_path is None):
         return
     one = found.setdefault(key, Found(key, holder.path or "", place.file(holder.path or "")))
-    one.holders.append(holder)
-    one.warnings += holder.warnings
+    where = "the node's own" if key == host else f"net:[{key[1]}]"
     if holder.path and by_path == key:
         one.path, one.way = holder.path, place.file(holder.path)
     elif holder.path:
-        message = f"{holder.path} is not the namespace of sandbox {holder.sandbox.id[:12]}: its pause process is in {key[1]}"
-        one.warnings.append(Warning("path-mismatch", message))
+        message = f"{holder.path} is not the namespace of sandbox {holder.sandbox.id[:12]}: its pause process is in {where}"
+        holder = _warned(holder, "path-mismatch", message)
+    elif key == host:
+        message = f"the runtime says that it has a network of its own, but its pause process is in {where}"
+        holder = _warned(holder, "host-network-mismatch", message)
+    one.holders.append(holder)
+
+
+def _warned(holder: Holder, code: str, message: str) -> Holder:
+    return holder._replace(warnings=(*holder.warnings, Warning(code, message)))
+
+
+def _in_host(place: Place, host: Found, pod: Pod) -> bool:
+    """Whether a process of the pod is in the host's namespace, as its cgroup says."""
+    uid = processes.bare(pod.uid)
+    return bool(uid) and any(processes.bare(processes.cgroup_owner(place, pid).pod_uid) == uid for pid in host.pids)
 
 
 def select(place: Place, found: dict[Key, Found], pods: tuple[Pod, ...]) -> dict[Key, Found]:
@@ -142,4 +162,4 @@ def verdict(one: Found, host: Key, pod: Pod | None, sandbox: Sandbox | None, tol
         return "unknown", "it is named as runtimes name the namespaces of sandboxes, but no runtime could be asked"
     if names:
         return "owned", f"it has a name of its own, {names[0]}"
-    return "unknown", f"no runtime knows it; it is held by a {' and a '.join(one.held_by())}"
+    return "unknown", f"no runtime knows it; it is held by a {' and a '.join(one.held_by()).replace('-', ' ')}"

@@ -29,10 +29,15 @@ class CgroupOwner(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """A bind mount of a network namespace: its inode, and where it is mounted."""
+    """A bind mount of a network namespace: its inode, and where it is mounted.
+
+    `spot` is the file that it is on, as device and path in its file system: the same for a copy of the mount that is seen under
+    another path in another mount namespace. None where the mount that has this file is not seen.
+    """
 
     inode: int
     path: str
+    spot: str | None = None
 
 
 def pids(place: Place) -> list[int]:
@@ -145,10 +150,19 @@ def parse_cgroup(text: str) -> CgroupOwner:
 
 def parse_mountinfo(lines: Iterable[str]) -> Iterable[Mount]:
     """The nsfs lines: `ID PARENT MAJ:MIN net:[INODE] MOUNTPOINT OPTIONS … - nsfs nsfs rw`."""
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) > 4 and (match := NSFS_ROOT.match(fields[3])):
-            yield Mount(int(match[1]), OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4]))
+    mounts = [fields for line in lines if len(fields := line.split(" ")) > 4]
+    by_id = {fields[0]: fields for fields in mounts}
+    for fields in mounts:
+        if match := NSFS_ROOT.match(fields[3]):
+            path = OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4])
+            yield Mount(int(match[1]), path, _spot(by_id.get(fields[1]), fields[4]))
+
+
+def _spot(parent: list[str] | None, path: str) -> str | None:
+    """Where in the parent's file system a mount is: `/host/run/netns/x` is `/netns/x` of the tmpfs that /host/run shows."""
+    if parent is None or not path.startswith(parent[4]):
+        return None
+    return f"{parent[2]} {parent[3].rstrip('/')}/{path[len(parent[4]) :].lstrip('/')}"
 
 
 def _numbers(folder: str) -> list[int]:

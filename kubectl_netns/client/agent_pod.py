@@ -108,8 +108,14 @@ class AgentPod:
         self.nonce = secrets.token_hex(16)
 
     def keep(self) -> None:
-        """It has answered: if it is to be kept, and can be found again, `close` leaves it to its own clock."""
-        self._kept = self._kept or (self._spec.keep > 0 and self._marked)
+        """It has answered: if it is to be kept, and can be found again, `close` leaves it to its own clock.
+
+        Only now may others adopt it: while its first command runs, that one may yet delete it.
+        """
+        if self._spec.keep and self._marked and not self._kept:
+            with suppress(NetnsError):
+                self._annotate({KEEP: str(int(self._spec.keep))})
+                self._kept = True
 
     def left(self) -> float:
         """Seconds of the node's time that are left. The clock starts at the first look at it."""
@@ -192,7 +198,7 @@ class AgentPod:
             for pod in self._cluster.watch_pod(self._spec.namespace, self._name, min(left, KUBELET_SILENT)):
                 if self._uid is None:
                     self._uid = pod["metadata"]["uid"]
-                    self._mark(pod)
+                    self._mark()
                 heard = heard or "containerStatuses" in pod["status"] or "startTime" in pod["status"]
                 stage = stage_of(pod)
                 if isinstance(stage, str):
@@ -213,16 +219,16 @@ class AgentPod:
             f"the agent did not start on {self._node} within {self._spec.timeout:.0f} s", "give it longer with --timeout"
         )
 
-    def _mark(self, pod: Object) -> None:
+    def _mark(self) -> None:
         """Say on the pod what it is and whose, and have the cluster end it in any case; where that is refused, go on without."""
-        notes = {STARTED_BY: started_by(), VERSION: __version__, **({KEEP: str(int(self._spec.keep))} if self._spec.keep else {})}
-        body = {
-            "metadata": {"uid": pod["metadata"]["uid"], "labels": LABELS, "annotations": notes},
-            "spec": {"activeDeadlineSeconds": self._spec.lifetime},
-        }
         with suppress(NetnsError):
-            self._cluster.patch_pod(self._spec.namespace, pod["metadata"]["name"], body)
+            self._annotate({STARTED_BY: started_by(), VERSION: __version__}, spec={"activeDeadlineSeconds": self._spec.lifetime})
             self._marked = True
+
+    def _annotate(self, notes: Object, **more: Object) -> None:
+        assert self._name
+        metadata = {"uid": self._uid, "labels": LABELS, "annotations": notes}
+        self._cluster.patch_pod(self._spec.namespace, self._name, {"metadata": metadata, **more})
 
 
 def started_by() -> str:

@@ -105,7 +105,7 @@ class ClusterNode:
             try:
                 result = self._try(packed, talk)
                 if self._spec.keep:
-                    starting.done(self._pod.left())  # by then it is marked as one that may be adopted
+                    starting.done(self._pod.left())  # by then it is marked as ours, which `keep` builds on
                 return result
             except conversation.Silent as silent:
                 if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:

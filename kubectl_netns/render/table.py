@@ -25,8 +25,9 @@ def card(item: NetworkNamespace, wide: bool = False) -> str:
     """One namespace: who, where, what holds it, then its interfaces with their host side."""
     head = _head([(label, first, rest) for label, first, rest in _facts(item, wide) if first or rest])
     notes = [f"! {safe(warning.message)}" for warning in item.warnings]
-    if item.pod and item.pod.host_network:
-        notes.insert(0, "This pod uses the node's own network: these are the node's interfaces.")
+    if item.pod and item.role == "host":
+        sure = "This pod uses the node's own network: t" if item.verdict == "owned" else "T"
+        notes.insert(0, f"{sure}hese are the node's interfaces.")
     parts = [head, _interfaces(item.interfaces, wide), *contents.sections(item, columns), "\n".join(notes)]
     return "\n\n".join(filter(None, parts))
 

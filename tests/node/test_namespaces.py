@@ -19,7 +19,7 @@ from kubectl_netns.agent.discover import survey
 from kubectl_netns.agent.place import HERE
 from kubectl_netns.agent.runtimes.base import Holder, RuntimeUnavailable
 from kubectl_netns.model import NetworkNamespace, Pod, Sandbox
-from kubectl_netns.questions import Question
+from kubectl_netns.questions import Clue, Question
 from tests.conftest import netns
 from tests.node.worlds import RUN, World, read, sh
 
@@ -96,6 +96,113 @@ def test_what_holds_a_namespace_is_told_and_it_is_entered_that_way(world: World,
         time.sleep(0.1)
     assert found(inode) == []
     Path(f"/tmp/{world.name('a')}").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("cover", ["a file", "a namespace"])
+def test_a_mount_beneath_another_is_told(world: World, cover: str, tmp_path: Path) -> None:
+    """It holds the namespace, and leads nowhere."""
+    world.add("a", "top")
+    (tmp_path / "file").touch()
+    inode = world.inode("a")
+    inside = "nsenter", f"--net={world.path('a')}", "sh", "-c", "echo ready; exec sleep 60"
+    process = world.start(*inside, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    sh("mount", "--bind", str(tmp_path / "file") if cover == "a file" else world.path("top"), world.path("a"))
+    try:
+        (one,) = found(inode)
+        assert (one.namespace.held_by, one.namespace.names, len(one.interfaces)) == (("process", "hidden-mount"), (), 1)
+        process.kill()
+        process.wait()
+        (one,) = found(inode)
+        assert (one.namespace.held_by, one.namespace.names, one.namespace.path) == (("hidden-mount",), (), None)
+        assert (one.role, one.verdict, one.interfaces) == ("unknown", "unknown", ()) and world.path("a") in (one.reason or "")
+        stale = [(item.verdict, f"net:[{inode}]" in (item.reason or "")) for item in read() if item.namespace.path == world.path("a")]
+        assert stale == ([("stale", True)] if cover == "a file" else [])
+        (top,) = found(world.inode("top"))
+        assert set(top.namespace.names) == {world.path("top"), *([world.path("a")] if cover == "a namespace" else [])}
+    finally:
+        sh("umount", world.path("a"))
+    assert found(inode)[0].namespace.names == (world.path("a"),)
+
+
+def test_a_mount_that_only_one_of_two_mount_namespaces_sees(world: World) -> None:
+    """Covered where we are, but not in a copy of our mounts."""
+    world.add("a", "b")
+    inode = world.inode("a")
+    apart = "unshare", "--mount", "--propagation=private", "sh", "-c", "echo ready; exec sleep 60"
+    process = world.start(*apart, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    sh("mount", "--bind", world.path("b"), world.path("a"))
+    try:
+        (one,) = found(inode)
+        assert (one.namespace.held_by, one.namespace.names) == (("mount",), (f"/proc/{process.pid}/root{world.path('a')}",))
+        assert [link.name for link in one.interfaces] == ["lo"]
+    finally:
+        sh("umount", world.path("a"))
+
+
+def test_a_copy_of_a_mount_is_no_further_name(world: World, tmp_path: Path) -> None:
+    """As in a pod of `kubectl debug`, which has the node's mounts below /host. It holds the namespace when the node's own is gone."""
+    world.add("a")
+    inode = world.inode("a")
+    copy = "mount --rbind / $0 && mount --make-rprivate $0 && echo ready && exec sleep 60"
+    process = world.start("unshare", "--mount", "--propagation=private", "sh", "-c", copy, str(tmp_path), stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    (one,) = found(inode)
+    assert (one.namespace.held_by, one.namespace.names) == (("mount",), (world.path("a"),))
+    sh("umount", world.path("a"))
+    (one,) = found(inode)
+    assert one.namespace.held_by == ("mount",) and len(one.namespace.names) == 1
+    assert one.namespace.names[0].startswith(f"/proc/{process.pid}/root/")
+
+
+LONELY = {  # a program that says an inode, and what it holds that by
+    "its first thread has ended": ("thread", """
+        def stay():
+            libc.unshare(0x40000000)
+            print(os.stat("/proc/thread-self/ns/net").st_ino, flush=True)
+            time.sleep(60)
+        threading.Thread(target=stay).start()
+        time.sleep(0.2)
+        libc.pthread_exit(None)
+    """),
+    "its first thread has ended, and all were in there": ("thread", """
+        libc.unshare(0x40000000)
+        def stay():
+            time.sleep(0.4)
+            print(os.stat("/proc/thread-self/ns/net").st_ino, flush=True)
+            time.sleep(60)
+        threading.Thread(target=stay).start()
+        libc.pthread_exit(None)
+    """),
+    "an open tun": ("socket", """
+        home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        libc.unshare(0x40000000)
+        inode, tun = os.stat("/proc/thread-self/ns/net").st_ino, os.open("/dev/net/tun", os.O_RDWR)
+        libc.setns(home, 0x40000000)
+        print(inode, flush=True)
+        time.sleep(60)
+    """),
+}
+
+
+@pytest.mark.parametrize("case", LONELY)
+def test_namespaces_that_no_process_shows(world: World, case: str) -> None:
+    if case == "an open tun" and not Path("/dev/net/tun").exists():
+        pytest.skip("this machine has no /dev/net/tun")
+    held, program = LONELY[case]
+    lines = [line[8:] for line in program.splitlines()]
+    program = "\n".join(["import ctypes, os, threading, time", "libc = ctypes.CDLL(None)", *lines])
+    process = world.start(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    assert process.stdout
+    inode = int(process.stdout.readline())
+    time.sleep(0.3)
+    (one,) = found(inode)
+    assert (one.namespace.held_by, [link.name for link in one.interfaces]) == ((held,), ["lo"])
+    if held == "thread":
+        answer = survey(HERE, Question(clues=(Clue("pid", str(process.pid)),)), [])
+        assert [item.namespace.inode for item in answer.namespaces] == [inode]
+        assert "namespace-unreadable" not in [warning.code for warning in answer.warnings]
 
 
 def test_every_namespace_that_lsns_and_ip_know(world: World) -> None:
@@ -277,6 +384,29 @@ def test_sandbox_restarted_between_look_up_and_entry(world: World) -> None:
     (one,) = survey(HERE, Question((Pod("shop", "web", "u"),)), [runtime]).namespaces
     assert (one.namespace.inode, one.sandbox and one.sandbox.attempt) == (world.inode("new"), 1)
     assert survey(HERE, Question((Pod("shop", "web", "u"),)), [Restarting(sandbox(world.path("old"), 0))]).namespaces == ()
+
+
+def host_pod(pid: int | None, host_network: bool) -> Holder:
+    state = "ready" if pid else "notready"
+    return Holder(Sandbox("9" * 64, "docker", state, pid, 0, None, "docker"), Pod("shop", "web", "u", host_network=host_network), None)
+
+
+def test_whether_a_pod_is_on_the_nodes_network_is_the_kernels_word(world: World) -> None:
+    """As after `unshare --net` in a pause container of the node's network, and `nsenter -t 1 -n` in one with its own."""
+    inside = world.start("unshare", "--net", "sleep", "60")
+    outside = world.start("sleep", "60")
+    time.sleep(0.3)
+    elsewhere, host = (os.stat(f"/proc/{process.pid}/ns/net").st_ino for process in (inside, outside))
+    expected = {
+        (outside.pid, True): (host, "host", "owned", []),
+        (inside.pid, True): (elsewhere, "pod", "owned", ["host-network-mismatch"]),
+        (outside.pid, False): (host, "host", "owned", ["host-network-mismatch"]),
+        (None, True): (host, "host", "unknown", []),
+    }
+    for (pid, said), (inode, role, verdict, codes) in expected.items():
+        (one,) = survey(HERE, Question((Pod("shop", "web", "u"),)), [Restarting(host_pod(pid, said))]).namespaces
+        told = [warning.code for warning in one.warnings if warning.code != "peer-unconfirmed"]
+        assert (one.namespace.inode, one.role, one.verdict, told) == (inode, role, verdict, codes)
 
 
 class Told:

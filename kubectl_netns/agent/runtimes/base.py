@@ -16,7 +16,8 @@ class Holder(NamedTuple):
     """Something that the runtime says has a network namespace: a pod's sandbox, or a plain container.
 
     `path` is the namespace's file on the node, None where the runtime names none (then the PID leads to it).
-    `pod` is None for a plain container, whose name is `container`; `pod.host_network`: it shares the node's own.
+    `pod` is None for a plain container, whose name is `container`; `pod.host_network`: it is said to share the node's own.
+    `seen`: whether a process of it was found in the namespace that it is attached to; None: not looked for.
     """
 
     sandbox: Sandbox
@@ -24,6 +25,7 @@ class Holder(NamedTuple):
     path: str | None
     container: str | None = None
     warnings: tuple[Warning, ...] = ()
+    seen: bool | None = None
 
 
 class RuntimeUnavailable(Exception):

@@ -1,7 +1,10 @@
 """Which runtimes to ask: what the kubelet was told, in its arguments or its configuration, then where distributions put sockets.
 
-k3s, RKE2, k0s and MicroK8s run the kubelet inside a server of their own, without arguments to read: there the known places
-count. cri-dockerd's own socket answers nothing of what is wanted (no verbose status), so Docker is asked behind its back.
+RKE2 and k0s run the kubelet itself; k3s and MicroK8s have it inside a server of their own: there the known places count. k3s
+hides its arguments behind its process's title, since they may hold secrets (from 1.19 on; its pull request 2072). Of what it was
+told only its file can be read, and unseen arguments go before that: a socket named there is asked besides the known ones, never
+instead of them. Its --docker needs no reading: Docker has its own socket. cri-dockerd's own answers nothing of what is wanted (no
+verbose status), so Docker is asked behind its back.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ CRIO = ("/run/crio/crio.sock",)
 KNOWN = {"containerd": CONTAINERD, "cri-o": CRIO}
 SHIMS = ("cri-dockerd.sock", "dockershim.sock")
 ENDPOINT, CONFIG, DOCKER_ENDPOINT = "--container-runtime-endpoint", "--config", "--docker-endpoint"
-SETTING = re.compile(r"""^\s*["']?containerRuntimeEndpoint["']?\s*:\s*["']?([^"',\s]+)""", re.MULTILINE)
-"""In a KubeletConfiguration, YAML or JSON alike: the agent has no YAML parser, and this key occurs once."""
+KEY, K3S_KEY = "containerRuntimeEndpoint", ENDPOINT.lstrip("-")
+K3S, K3S_CONFIG = ("k3s-server", "k3s-agent"), "/etc/rancher/k3s/config.yaml"
 
 
 def find(place: Place, runtime: str | None) -> list[Runtime]:
@@ -49,7 +52,8 @@ def find(place: Place, runtime: str | None) -> list[Runtime]:
     if runtime != "docker" and not (docker and runtime):
         first = [told] if told and not docker and _is_socket(place, told) else []
         known = KNOWN.get(runtime or "", (*CONTAINERD, *CRIO))
-        paths = first if first and runtime else [path for path in dict.fromkeys([*first, *known]) if _is_socket(place, path)]
+        others = () if first and runtime else (*_k3s(place), *known)
+        paths = [path for path in dict.fromkeys([*first, *others]) if _is_socket(place, path)]
         if paths:
             from .cri import Cri
 
@@ -61,17 +65,32 @@ def endpoint(place: Place) -> str | None:
     """The socket that the kubelet was told to use; its arguments go before its file, as with the kubelet itself."""
     for pid, words in _running(place, "kubelet"):
         file = _value(words, CONFIG)
-        if value := _value(words, ENDPOINT) or (_setting(place, pid, file) if file else None):
+        if value := _value(words, ENDPOINT) or (_setting(place, pid, file, KEY) if file else None):
             return _path(value)
     return None
 
 
-def _setting(place: Place, pid: int, file: str) -> str | None:
-    """From the kubelet's file, read as the kubelet sees it: it may run in a container."""
+def _k3s(place: Place) -> list[str]:
+    """The socket of a runtime that k3s was told to use instead of its own, as far as that can be seen."""
+    found = []
+    for pid, words in _running(place, *K3S):
+        value = _value(words, ENDPOINT) or _setting(place, pid, _value(words, CONFIG) or K3S_CONFIG, K3S_KEY)
+        path = _path(value) if value else None
+        if path and not path.endswith(SHIMS):
+            found.append(path)
+    return found
+
+
+def _setting(place: Place, pid: int, file: str, key: str) -> str | None:
+    """From a process's file, read as the process sees it: it may run in a container.
+
+    YAML or JSON alike: the agent has no YAML parser, and the key occurs once.
+    """
+    setting = re.compile(rf"""^\s*["']?{key}["']?\s*:\s*["']?([^"',\s]+)""", re.MULTILINE)
     for path in (place.process(pid, "root") + file, place.file(file)):
         try:
             with open(path, encoding="utf-8", errors="replace") as config:
-                if match := SETTING.search(config.read()):
+                if match := setting.search(config.read()):
                     return match[1]
         except OSError:
             continue
@@ -85,8 +104,8 @@ def _docker_endpoint(place: Place) -> str | None:
     return None
 
 
-def _running(place: Place, name: str) -> Iterable[tuple[int, list[str]]]:
-    return ((pid, processes.arguments(place, pid)) for pid in processes.pids(place) if processes.command(place, pid) == name)
+def _running(place: Place, *names: str) -> Iterable[tuple[int, list[str]]]:
+    return ((pid, processes.arguments(place, pid)) for pid in processes.pids(place) if processes.command(place, pid) in names)
 
 
 def _value(words: list[str], flag: str) -> str | None:

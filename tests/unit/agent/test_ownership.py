@@ -102,7 +102,7 @@ def test_what_processes_and_mounts_hold(node: Node) -> None:
     assert {name: os.stat(one.way).st_ino for name, one in found.items()} == {name: node.key(name)[1] for name in found}
 
 
-MISMATCH = "path-mismatch"
+MISMATCH, HOST_MISMATCH = "path-mismatch", "host-network-mismatch"
 ATTACHED = {  # holder → whose namespace, path afterwards, warnings
     "path-and-pid-agree": (holder(41, "/run/netns/a"), "a", "/run/netns/a", []),
     "path-in-var-run": (holder(41, "/var/run/netns/a"), "a", "/var/run/netns/a", []),
@@ -123,6 +123,11 @@ ATTACHED = {  # holder → whose namespace, path afterwards, warnings
     "pid-in-a-namespace-that-was-not-found": (holder(77), None, None, []),
     "host-network": (holder(2, None, PROXY), "host", "/proc/1/ns/net", []),
     "host-network-not-running": (holder(None, None, PROXY, state="notready"), "host", "/proc/1/ns/net", []),
+    "host-network-pid-gone": (holder(999, None, PROXY), "host", "/proc/1/ns/net", []),
+    "host-network-pid-of-another-container-now": (holder(41, None, PROXY, id="9" * 64), "host", "/proc/1/ns/net", []),
+    "host-network-pid-elsewhere": (holder(41, None, PROXY), "a", "/run/netns/a", [HOST_MISMATCH]),
+    "own-network-pid-in-the-host-s": (holder(2), "host", "/proc/1/ns/net", [HOST_MISMATCH]),
+    "own-network-by-path-pid-in-the-host-s": (holder(2, "/run/netns/b"), "host", "/proc/1/ns/net", [MISMATCH]),
     "plain-container": (holder(41, "/run/netns/a", None, container="db"), "a", "/run/netns/a", []),
 }
 
@@ -137,14 +142,26 @@ def test_attach(node: Node, which: Holder, where: str | None, path: str | None, 
     (node.base / "proc/77/ns/net").symlink_to(other)
     attach(node.place, node.host, found, which)
     attached = [one for one in found.values() if one.holders]
-    assert [(one.holders, one.path, [warning.code for warning in one.warnings]) for one in attached] == (
-        [([which], path, codes)] if where else []
-    )
+    told = [holder for one in attached for holder in one.holders]
+    assert [holder._replace(warnings=(), seen=None) for holder in told] == ([which] if where else [])
+    assert [warning.code for holder in told for warning in holder.warnings] == codes
+    assert [one.path for one in attached] == ([path] if where else [])
     status = os.stat(other)
     keys = {"new": (status.st_dev, status.st_ino), **{name: node.key(name) for name in ("host", "a", "b")}}
     assert [one.key for one in attached] == ([keys[where]] if where else [])
     assert set(found) - before == ({keys["new"]} if where == "new" else set())
     assert all(os.stat(one.way).st_ino == one.key[1] for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("pid", "cgroup", "seen"),
+    [(2, "/", True), (None, "/", False), (999, "/", False), (None, f"/kubepods/pod{UID}/{'c' * 64}", True)],
+    ids=["its-pause-process", "none", "a-pid-that-has-gone", "no-pause-process-but-another-of-the-pod"],
+)
+def test_whether_a_process_shows_that_a_pod_is_on_the_nodes_network(node: Node, pid: int | None, cgroup: str, seen: bool) -> None:
+    (node.base / "proc/2/cgroup").write_text(f"0::{cgroup}\n")
+    found = find(node, [holder(pid, None, WEB._replace(host_network=True))])
+    assert [one.seen for one in found[node.host].holders] == [seen]
 
 
 @dataclass
@@ -372,6 +389,16 @@ def test_names_live_linked_and_stale(node: Node) -> None:
         "/run/netns/dangling": "it is a link to /run/docker/netns/none, which is not there",
         "/run/netns/stale": "it is a link to /proc/version, which is not there",
     }
+
+
+def test_a_name_that_was_only_being_made_or_removed_is_not_stale(node: Node) -> None:
+    """A file is there before the namespace is mounted on it, and after."""
+    stale = {one.path: one for one in names.read(node.place, find(node), node.host[0])}
+    assert names.persists(node.place, stale["/run/netns/stale"], node.host[0])
+    (node.base / "root/run/netns/stale").unlink()
+    assert not names.persists(node.place, stale["/run/netns/stale"], node.host[0])
+    (node.base / "root/run/netns/stale").touch()  # on the device that stands for nsfs
+    assert not names.persists(node.place, stale["/run/netns/stale"], node.host[0])
 
 
 def test_a_name_that_only_a_daemon_sees_mounted_is_not_stale(node: Node) -> None:

@@ -91,6 +91,27 @@ def test_which_mounts_are_namespaces(line: str, mount: Mount | None) -> None:
     assert list(parse_mountinfo([line])) == ([mount] if mount else [])
 
 
+COPIES = {  # as in a node's PID 1, and in a pod that `kubectl debug` makes; then with the bind mount that `ip netns add` makes
+    "on the node": """22 1 254:0 / / rw - ext4 /dev/vda rw
+        24 22 0:22 / /run rw - tmpfs tmpfs rw
+        70 24 0:4 net:[9] /run/netns/x rw - nsfs nsfs rw""",
+    "/host": """300 299 0:60 / / rw - overlay overlay rw
+        310 300 254:0 / /host rw - ext4 /dev/vda rw
+        311 310 0:22 / /host/run rw - tmpfs tmpfs rw
+        312 311 0:4 net:[9] /host/run/netns/x rw - nsfs nsfs rw""",
+    "bound": """22 1 254:0 / / rw - ext4 /dev/vda rw
+        24 22 0:22 / /run rw - tmpfs tmpfs rw
+        25 24 0:22 /netns /run/netns rw - tmpfs tmpfs rw
+        70 25 0:4 net:[9] /run/netns/x rw - nsfs nsfs rw""",
+}
+
+
+@pytest.mark.parametrize("mountinfo", COPIES.values(), ids=COPIES.keys())
+def test_copies_of_a_mount_are_on_the_same_spot(mountinfo: str) -> None:
+    (mount,) = parse_mountinfo(line.strip() for line in mountinfo.splitlines())
+    assert mount.spot == "0:22 /netns/x"
+
+
 @settings(max_examples=300)
 @given(st.text(alphabet=st.sampled_from(r" :[]0179net/\podf_-\x0b\040\777é\n"), max_size=120) | st.text())
 def test_arbitrary_text_is_understood_or_passed_over(text: str) -> None:
@@ -156,7 +177,8 @@ def mounts_of(tmp_path: Path, mountinfo: bytes) -> list[Mount]:
 
 def test_mounts_of_a_recorded_process(tmp_path: Path) -> None:
     lines = "\n".join(line for line, _ in MOUNTS.values()) + "\n"
-    assert mounts_of(tmp_path, lines.encode()) == [mount for _, mount in MOUNTS.values() if mount]
+    recorded = [mount._replace(spot=None) for mount in mounts_of(tmp_path, lines.encode())]
+    assert recorded == [mount for _, mount in MOUNTS.values() if mount]
 
 
 def test_no_mountinfo_is_no_mounts(tmp_path: Path) -> None:

@@ -131,6 +131,34 @@ def test_a_config_file_that_names_none(tmp_path: Path, text: str) -> None:
     assert found(place, "containerd") == [CONTAINERD]
 
 
+K3S_CONFIG = "/etc/rancher/k3s/config.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file", "runtime", "expected"),
+    [
+        ([], f"token: x\ncontainer-runtime-endpoint: unix://{OWN}\n", "containerd", [OWN, CONTAINERD, K3S]),
+        ([], f'"container-runtime-endpoint": "{OWN}"\n', "cri-o", [OWN, CRIO]),
+        ([], f"container-runtime-endpoint: unix://{OWN}", "docker", [f"docker {DOCKER}"]),
+        ([], f"image-service-endpoint: {OWN}\n# container-runtime-endpoint: {OWN}\n", "containerd", [CONTAINERD, K3S]),
+        ([], "container-runtime-endpoint: unix:///run/k3s/cri-dockerd/cri-dockerd.sock", "containerd", [CONTAINERD, K3S]),
+        ([], None, "containerd", [CONTAINERD, K3S]),
+        ([f"{ENDPOINT}={OWN}"], None, "containerd", [OWN, CONTAINERD, K3S]),
+        (["--config=/nothing-there"], f"container-runtime-endpoint: {OWN}", "containerd", [CONTAINERD, K3S]),
+    ],
+    ids=["file", "quoted", "docker", "other keys", "shim", "nothing", "an old k3s shows its arguments", "another file"],
+)
+@pytest.mark.parametrize("command", ["k3s-server", "k3s-agent"])
+def test_what_k3s_was_told_is_asked_besides_the_known_sockets(
+    tmp_path: Path, arguments: list[str], file: str | None, runtime: str, expected: list[str], command: str
+) -> None:
+    place = node(tmp_path, [*ALL, OWN], *arguments, command=command)
+    (tmp_path / f"r{K3S_CONFIG}").parent.mkdir(parents=True)
+    if file:
+        Path(place.file(K3S_CONFIG)).write_text(file)
+    assert found(place, runtime) == expected
+
+
 def test_dockers_socket_is_where_cri_dockerd_says(tmp_path: Path) -> None:
     place = node(tmp_path, [DOCKER, OWN], f"{ENDPOINT}=unix:///run/cri-dockerd.sock")
     shim = Path(place.proc) / "400"

@@ -216,9 +216,30 @@ def test_only_one_that_can_be_found_again_is_kept(make: Make, spec: Spec, refuse
     one.keep()
     one.close()
     assert ("delete" in [what for what, *_ in api.does]) is not stays
-    marks = [body["metadata"]["annotations"] for what, _, _, body in api.does if what == "patch"]
-    assert [note.get("kubectl-netns/keep") for note in marks] == (["300"] if spec.keep and not refused else [None] if not refused else [])
     assert KEPT.lifetime == 86400
+
+
+def kept_in(api: Api) -> list[str | None]:
+    return [body["metadata"]["annotations"].get("kubectl-netns/keep") for what, _, _, body in api.does if what == "patch"]
+
+
+def test_nobody_adopts_one_whose_first_command_has_not_ended(make: Make) -> None:
+    """That command would delete it under theirs, were it to fail."""
+    api = Api([[RUNNING]])
+    one = started(make, api, KEPT)
+    assert kept_in(api) == [None]
+    one.keep()
+    one.keep()
+    assert kept_in(api) == [None, "300"] and [body["metadata"]["uid"] for *_, body in api.does] == ["uid", "uid"]
+
+
+def test_one_that_cannot_be_told_to_be_kept_is_deleted(make: Make) -> None:
+    api = Api([[RUNNING]])
+    one = started(make, api, KEPT)
+    api.refused = ("patch",)
+    one.keep()
+    one.close()
+    assert api.does[-1][0] == "delete"
 
 
 def test_all_that_a_node_does_shares_its_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
