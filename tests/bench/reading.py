@@ -18,7 +18,7 @@ from pathlib import Path
 from .pairs import Ratio
 
 WORLD = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation=private",
-         "sh", "-c", 'mount -t tmpfs tmpfs /run && "$@"; exit $?', "world"]  # fmt: skip
+         "sh", "-c", 'umount -a -t nsfs; mount -t tmpfs tmpfs /run && "$@"; exit $?', "world"]  # fmt: skip
 
 
 # as in the official images, Debian's Python is built with profile-guided optimisation; one that a version manager has built is
