@@ -213,7 +213,7 @@ def _json(value: Any) -> bytes:
     return ENCODER.encode(value).encode()
 
 
-ENCODER = json.JSONEncoder(separators=(",", ":"))
+ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"))  # facts know no cycles
 
 
 def decode(cls: type[Fact], payload: bytes) -> Fact:
