@@ -12,6 +12,7 @@ import io
 import marshal
 import zipfile
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -46,7 +47,7 @@ def _add(bundle: zipfile.ZipFile, file: Path, name: str) -> None:
 
 
 def _code(file: Path, source: bytes) -> bytes:
-    """The marshalled bytecode: the one that pip or an import has left, if it is of this very source, else made now."""
+    """The marshalled bytecode: the one that pip or an import has left, if it is of this very source, else made and left now."""
     try:
         cached = Path(importlib.util.cache_from_source(str(file))).read_bytes()
         status = file.stat()
@@ -56,7 +57,7 @@ def _code(file: Path, source: bytes) -> bytes:
         stamp = (int(status.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + (status.st_size & 0xFFFFFFFF).to_bytes(4, "little")
         if cached[:HEADER] == importlib.util.MAGIC_NUMBER + bytes(4) + stamp:
             return cached[HEADER:]
-    return marshal.dumps(compile(source, str(file), "exec", dont_inherit=True))
+    return marshal.dumps(SourceFileLoader(file.stem, str(file)).get_code(file.stem))
 
 
 def _sources(root: Path) -> Iterator[Path]:

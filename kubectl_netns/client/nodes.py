@@ -18,7 +18,7 @@ from .cluster import Cluster, Object
 from .kubectl import Kubectl
 from .streams import Streams
 
-FIRST_TRY, NEXT_TRY = 0.3, 0.1
+FIRST_TRY, NEXT_TRY, LONGEST_PAUSE = 0.3, 0.02, 1.0
 LEAST = 1.0  # an agent that has just come up at the last moment may still answer
 OWN_WORDS = "kubectl-netns: "
 LEASE_STALE = 60.0  # a kubelet renews its lease every 10 s, and is given up after 40
@@ -98,6 +98,7 @@ class ClusterNode:
         starting = Background(lambda: self._pod.wait(progress))
         packed = packing.result()
         starting.done(FIRST_TRY)
+        pause = NEXT_TRY
         while True:
             sure = starting.done(0)
             if sure:
@@ -110,7 +111,8 @@ class ClusterNode:
             except conversation.Silent as silent:
                 if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:
                     raise _silence(silent, self.name, self._spec.timeout) from silent
-            starting.done(NEXT_TRY)
+            starting.done(pause)  # a try costs kubectl's start: soon at first, rarely while an image is pulled
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _try(self, packed: bytes, talk: Talk[Result]) -> Result:
         command = self._pod.exec_command(*boot("python3", packed))
