@@ -177,7 +177,7 @@ def parse_address(payload: bytes) -> tuple[int, Address | None]:
         return index, None
     local, far, broadcast, label, lifetimes, flags, protocol = ADDRESS(payload, IFADDRMSG.size)
     # IFA_LOCAL is the address and IFA_ADDRESS the far end, where the two differ (IPv6 has only IFA_ADDRESS)
-    local = local or far
+    local = far if local is None else local
     if local is None:
         return index, None
     if lifetimes and len(lifetimes) >= CACHEINFO.size:
@@ -214,6 +214,8 @@ def nsids(netlink: Netlink) -> set[int]:
 
 
 def _nsid(payload: bytes) -> int | None:
+    if len(payload) < RTGENMSG.size:
+        raise ValueError("netlink: a namespace's number was cut short")
     nsid, _ = NUMBERS(payload, RTGENMSG.size)
     return None if nsid is None or nsid < 0 else int(nsid)
 

@@ -21,7 +21,7 @@ from kubectl_netns.agent.links import (
     read_interfaces,
 )
 from kubectl_netns.agent.netlink import Netlink, attribute
-from kubectl_netns.model import Interface
+from kubectl_netns.model import Interface, Tunnel
 
 from .recorded import HOST_LINKS, POD_ADDRESSES, POD_LINKS
 
@@ -53,8 +53,8 @@ def link(*parts: bytes, index: int = 2, flags: int = 0x11043, arp_type: int = 1)
     return struct.pack("=BxHiII", 0, arp_type, index, flags, 0) + b"".join(parts)
 
 
-def kind(name: str) -> bytes:
-    return attribute(0x8000 | 18, attribute(1, name.encode() + b"\0"))
+def kind(name: str, *data: bytes) -> bytes:
+    return attribute(0x8000 | 18, attribute(1, name.encode() + b"\0") + attribute(0x8000 | 2, b"".join(data)))
 
 
 def name(text: str) -> bytes:
@@ -169,6 +169,7 @@ V4 = bytes((10, 0, 0, 1))
         (address(10, attribute(1, FE80), u32(8, 0x145), flags=0x80), {"flags": ("temporary", "optimistic", "tentative",
                                                                                 "mngtmpaddr")}),
         (address(10, attribute(1, FE80), flags=0x08), {"flags": ("dadfailed",)}),
+        (address(10, attribute(1, FE80), u32(8, 0), flags=0x80), {"flags": ()}),
         (address(10, attribute(1, FE80), scope=200), {"scope": "site"}),
         (address(10, attribute(1, FE80), scope=77), {"scope": "77"}),
         (address(10, attribute(1, FE80), attribute(11, b"\x02")), {"protocol": "kernel_ra"}),
@@ -193,7 +194,8 @@ def test_what_is_no_ip_address_is_left_out(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        (link(), {"name": "if2", "kind": "physical", "mtu": 0, "mac": None, "statistics": None, "qdisc": None}),
+        (link(), {"name": "if2", "kind": "physical", "mtu": 0, "mac": None, "statistics": None, "qdisc": None,
+                  "group": 0, "extended_statistics": None}),
         (link(kind("netkit"), u32(5, 9), u32(37, 1), arp_type=65534), {"kind": "netkit", "link_index": 9, "link_nsid": 1}),
         (link(kind("veth"), u32(37, 0)), {"link_index": None, "link_nsid": 0}),
         (link(attribute(37, b"\xff" * 4)), {"link_nsid": -1}),
@@ -210,6 +212,11 @@ def test_what_is_no_ip_address_is_left_out(payload: bytes) -> None:
          {"link_type": "infiniband", "mac": bytes(range(20)).hex(":")}),
         (link(attribute(1, V4), arp_type=1), {"mac": "0a:00:00:01"}),
         (link(arp_type=519), {"link_type": "[519]"}),
+        (link(attribute(1, b""), attribute(2, b"")), {"mac": None, "broadcast": None}),
+        (link(kind("vlan", attribute(1, struct.pack("=H", 5)))), {"kind": "vlan", "vlan_id": 5, "mode": None, "tunnel": None}),
+        (link(kind("vlan", attribute(1, struct.pack("=H", 6)))), {"kind": "vlan", "vlan_id": 6}),
+        (link(kind("macvlan", u32(1, 4))), {"kind": "macvlan", "vlan_id": None, "mode": "bridge"}),
+        (link(kind("ipip", attribute(2, V4))), {"kind": "ipip", "tunnel": Tunnel(None, "10.0.0.1", None, None, None)}),
         (link(attribute(20, b"two\nlines\xff\0")), {"alias": "two\nlines\udcff"}),
         (link(attribute(23, b"\0" * 63)), {"statistics": None}),
         (link(attribute(4, b"\xdc\x05")), {"mtu": 0}),
@@ -218,6 +225,26 @@ def test_what_is_no_ip_address_is_left_out(payload: bytes) -> None:
 def test_hand_built_links(payload: bytes, expected: dict[str, Any]) -> None:
     found = one(payload)
     assert {key: getattr(found, key) for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("counted", "parts", "expected"),
+    [
+        (25, [u32(35, 7)], (9, 23, 24, 25, 7)),
+        (24, [u32(35, 7)], (9, 23, 24, None, 7)),
+        (23, [], (9, 23, None, None, None)),
+        (22, [u32(35, 7)], None),
+    ],
+)
+def test_extended_statistics(counted: int, parts: list[bytes], expected: tuple[int | None, ...] | None) -> None:
+    """The counters are numbered from 1 on; an older kernel has fewer."""
+    payload = link(attribute(23, struct.pack(f"={counted}Q", *range(1, counted + 1))), *parts)
+    (found,) = read_interfaces(cast(Netlink, Recorded([payload], [])), extended=True)
+    more = found.extended_statistics
+    assert one(payload).extended_statistics is None
+    assert (
+        more and (more.multicast, more.tx_compressed, more.rx_nohandler, more.rx_otherhost_dropped, more.carrier_changes)
+    ) == expected
 
 
 ETH0 = link(name("eth0"), index=2)
@@ -270,6 +297,16 @@ def test_a_namespaces_number(nsid: int | None, expected: int | None) -> None:
     assert nsid_of(cast(Netlink, Answering()), 17) == expected
 
 
+@pytest.mark.parametrize("short", [b"", b"\0" * 3, b"\0" * 4 + struct.pack("=HH", 8, 1)])
+def test_a_malformed_number_is_refused(short: bytes) -> None:
+    class Answering:
+        def get(self, kind: int, body: bytes) -> tuple[int, bytes]:
+            return 88, short
+
+    with pytest.raises(ValueError, match="netlink"):
+        nsid_of(cast(Netlink, Answering()), 17)
+
+
 @pytest.mark.parametrize("payload", [*POD_LINKS.values(), *HOST_LINKS.values()])
 def test_a_link_cut_at_any_byte_is_read_or_refused(payload: bytes) -> None:
     for length in range(0, len(payload), 3):
@@ -285,7 +322,8 @@ def test_a_malformed_link_is_refused(short: bytes) -> None:
         one(short)
 
 
-@pytest.mark.parametrize("short", [b"", b"\x02" * 7, address(2, struct.pack("=HH", 9, 1)), address(2, attribute(1, b"abc"))])
+@pytest.mark.parametrize("short", [b"", b"\x02" * 7, address(2, struct.pack("=HH", 9, 1)), address(2, attribute(1, b"abc")),
+                                   address(2, attribute(2, b"")), address(2, attribute(1, V4), attribute(2, b""))])  # fmt: skip
 def test_a_malformed_address_is_refused(short: bytes) -> None:
     with pytest.raises(ValueError):
         parse_address(short)

@@ -179,6 +179,13 @@ def test_a_malformed_datagram_is_refused(data: bytes) -> None:
         split(data, 1, [])
 
 
+@pytest.mark.parametrize("size", [0, 2, 3])
+def test_an_end_without_a_whole_code_is_the_end(size: int) -> None:
+    found: list[tuple[int, bytes]] = []
+    assert split(message(16, b"aaaa") + message(NLMSG_DONE, b"\xff" * size), 1, found) == (0, MULTI)
+    assert found == [(16, b"aaaa")]
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [

@@ -64,6 +64,12 @@ def test_the_keys_of_the_contract() -> None:
     assert set(described["interfaces"][1]["statistics"]) == STATISTICS
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_warnings_come_last(name: str) -> None:
+    """Where a reader of long JSON looks, whether there are any or not."""
+    assert list(document([ALL[name]], True))[-1] == "warnings"
+
+
 def test_absent_facts_are_null() -> None:
     described = document([HOST], True)
     absent = ("pod", "sandbox", "routes", "neighbours", "rules", "sockets", "container")
