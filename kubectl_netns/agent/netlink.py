@@ -143,9 +143,10 @@ class Picker:
     """Picks some attributes' values, always in the same order; None for one that is absent, or not of its size.
 
     `forms` says of each type, two or more, what it is: s for bytes of any length, else struct's letter for a number. Of a
-    repeated type the last of its size counts. This is where an agent on a big node spends its time. Links, and addresses, mostly have the
-    same attributes of the same sizes one after the other, so a layout that fitted is tried first: one step tells whether it
-    fits, and one cuts out what is wanted.
+    repeated type the last of its size counts.
+
+    This is where an agent on a big node spends its time. Links, and addresses, mostly have the same attributes of the same sizes
+    one after the other, so a layout that fitted is tried first: one step tells whether it fits, and one cuts out what is wanted.
     """
 
     def __init__(self, forms: dict[int, str]) -> None:
