@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from kubectl_netns import wire
 from kubectl_netns.errors import ExitStatus
 from tests.cluster import pods
 from tests.cluster.pods import NAMESPACE, Workloads
@@ -113,7 +114,7 @@ answer = {{
     "nothing": b"",
     "wrong nonce": said.replace(b'"nonce": "', b'"nonce": "f', 1).replace(hello.to_bytes(4, "big"), hello.to_bytes(4, "big"))[:first + 5]
                    + (hello - 9 + 1).to_bytes(4, "big") + said[first + 9:].replace(b'"nonce": "', b'"nonce": "f', 1),
-    "other version": said.replace(b'"version": 1', b'"version": 9', 1),
+    "other version": said.replace(b'"version": {version}', b'"version": 9', 1),
     "twice": said + said,
 }}[mode]
 sys.stdout.buffer.write(answer)
@@ -122,7 +123,7 @@ sys.stdout.buffer.write(answer)
 
 def changed(run: Run, workloads: Workloads, folder: Path, mode: str, *words: str) -> Outcome:
     program = folder / "kubectl"
-    program.write_text(WRAPPER.format(python=sys.executable, mode=mode, real=shutil.which("kubectl")))
+    program.write_text(WRAPPER.format(version=wire.VERSION, python=sys.executable, mode=mode, real=shutil.which("kubectl")))
     program.chmod(0o755)
     name = next(iter(workloads.names.values()))
     return run(name, "-n", NAMESPACE, "-o", "name", *words, environment={"PATH": f"{folder}:{os.environ['PATH']}"})
@@ -167,7 +168,7 @@ def test_kubectl_debug_never_ends(workloads: Workloads, run: Run, tmp_path: Path
 
 def test_the_agents_namespace_does_not_exist(workloads: Workloads, run: Run) -> None:
     answer = run(next(iter(workloads.names.values())), "-n", NAMESPACE, "--agent-namespace", "nowhere")
-    assert answer.status == ExitStatus.NODE and '"nowhere" not found' in answer.err
+    assert answer.status == ExitStatus.NOT_FOUND and '"nowhere"' in answer.err and "--agent-namespace" in answer.err
 
 
 def test_a_quota(workloads: Workloads, run: Run, environment: dict[str, str]) -> None:
