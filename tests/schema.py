@@ -24,7 +24,7 @@ WORDS = {
     "Link.outcome": ["made", "replaced", "present", "removed"],
     "Link.state": ["live", "stale"],
     "Match.kind": ["address", "mac", "interface", "ifindex", "inode", "sandbox", "container", "network", "pid", "path", "name"],
-    "Namespace.heldBy": ["process", "thread", "mount", "descriptor", "socket", "nsid"],
+    "Namespace.heldBy": ["process", "thread", "mount", "descriptor", "socket", "hidden-mount", "nsid"],
     "NetworkNamespace.role": ["host", "pod", "container", "named", "unknown"],
     "NetworkNamespace.verdict": ["owned", "orphan", "stale", "unknown"],
     "Sandbox.state": ["ready", "notready", "unknown"],

@@ -22,6 +22,7 @@ from kubectl_netns.agent.runtimes.asking import ask
 from kubectl_netns.agent.runtimes.base import Holder, NotSpoken, Runtime, RuntimeUnavailable
 from kubectl_netns.model import Address, Interface, Namespace, NetworkNamespace, Pod, Sandbox, Warning
 from kubectl_netns.questions import Question
+from tests.schema import WORDS
 from tests.unit.agent.held import held
 
 UID = "8f0c2f0e-7a53-4b0e-9d3c-0a1b2c3d4e5f"
@@ -455,3 +456,8 @@ def test_the_host_is_pid_1s_or_else_our_own(node: Node) -> None:
     os.unlink(node.place.process(1, "ns", "net"))
     assert host_namespace(node.place, warnings) == os.path.join(node.place.proc, "self/ns/net")
     assert [warning.code for warning in warnings] == ["host-assumed"]
+
+
+def test_whatever_holds_a_namespace_has_a_word_in_the_contract() -> None:
+    lists = {name: [1] for name in ("pids", "threads", "mounts", "hidden", "descriptors", "sockets")}
+    assert {*held((4, 1), **lists).held_by(), "nsid"} == set(WORDS["Namespace.heldBy"])
