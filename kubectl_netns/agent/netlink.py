@@ -13,6 +13,7 @@ import operator
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -30,7 +31,7 @@ SOL_NETLINK, NETLINK_GET_STRICT_CHK = 270, 12
 RECEIVE = 1 << 16  # the kernel fills at most 32 KiB at a time, more only where one message needs it
 # nothing is waited for: the kernel answers while it takes the request, and goes on with a dump while it hands out a part of it
 NOW = socket.MSG_TRUNC | socket.MSG_DONTWAIT
-TRIES = 10
+TRIES, PAUSE = 10, 0.0005  # in all half a second, for whatever it is to come to an end
 
 
 class Interrupted(Exception):
@@ -61,11 +62,11 @@ class Netlink:
 
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
         """All (type, payload) of a table, read again while it changes under us. Raises OSError with the kernel's errno."""
-        for _ in range(TRIES):
+        for number in range(TRIES):
             try:
                 return self._answer(kind, NLM_F_REQUEST | NLM_F_DUMP, body)
             except Interrupted:
-                continue
+                time.sleep(PAUSE * 2**number)
         raise OSError(errno.EAGAIN, f"the kernel's table kept changing during {TRIES} dumps")
 
     def get(self, kind: int, body: bytes) -> tuple[int, bytes]:
