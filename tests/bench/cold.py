@@ -27,13 +27,7 @@ def measure() -> Iterator[Ratio]:
     try:
         workloads.start()
         for node, pod in workloads.names.items():
-            yield paired(
-                f"cold `kubectl netns POD` / `kubectl debug node -i -- true` on {node}",
-                lambda pod=pod: _ours(environment, pod),  # type: ignore[misc]
-                lambda node=node: _bare(environment, node, testbed.image),  # type: ignore[misc]
-                COLD,
-                ROUNDS,
-            )
+            yield _against_bare("cold `kubectl netns POD`", environment, node, pod, COLD)
         names = list(workloads.names.values())
         slower = max(names, key=lambda name: min(_ours(environment, name) for _ in range(2)))
         yield paired(
@@ -44,17 +38,21 @@ def measure() -> Iterator[Ratio]:
         )
         for node, pod in workloads.names.items():
             _ours(environment, pod, "--keep=10m")
-            yield paired(
-                f"`kubectl netns POD` with a kept agent / `kubectl debug node -i -- true` on {node}",
-                lambda pod=pod: _ours(environment, pod),  # type: ignore[misc]
-                lambda node=node: _bare(environment, node, testbed.image),  # type: ignore[misc]
-                WARM,
-                ROUNDS,
-            )
+            yield _against_bare("`kubectl netns POD` with a kept agent", environment, node, pod, WARM)
         yield paired("`kubectl netns --help` / 1 s", lambda: seconds(lambda: netns("--help")), lambda: 1.0, HELP)
     finally:
         netns("cleanup", environment=environment)  # ends the kept agents
         workloads.remove()
+
+
+def _against_bare(what: str, environment: dict[str, str], node: str, pod: str, limit: float) -> Ratio:
+    return paired(
+        f"{what} / `kubectl debug node -i -- true` on {node}",
+        lambda: _ours(environment, pod),
+        lambda: _bare(environment, node, environment["KUBECTL_NETNS_IMAGE"]),
+        limit,
+        ROUNDS,
+    )
 
 
 def _ours(environment: dict[str, str], *words: str) -> float:
