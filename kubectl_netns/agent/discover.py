@@ -249,19 +249,21 @@ def those_meant(found: Iterable[NetworkNamespace]) -> tuple[list[NetworkNamespac
 
 def _hidden(one: Found) -> NetworkNamespace:
     reason = f"it cannot be entered: what holds it is a mount at {' and '.join(one.hidden)}, which another mount covers"
-    namespace = Namespace(one.key[1], one.key[0], None, None, one.held_by())
-    return NetworkNamespace(None, namespace, "unknown", None, None, "unknown", (), platform=platform(), reason=reason)
+    return _unvisited(Namespace(one.key[1], one.key[0], None, None, one.held_by()), reason)
 
 
 def _numbered(nsid: int) -> NetworkNamespace:
     reason = "only its number is known: something holds it that cannot be seen from here, and a link of the node leads into it"
-    namespace = Namespace(None, None, None, nsid, ("nsid",))
-    return NetworkNamespace(None, namespace, "unknown", None, None, "unknown", (), platform=platform(), reason=reason)
+    return _unvisited(Namespace(None, None, None, nsid, ("nsid",)), reason)
 
 
 def _stale(one: names.Stale) -> NetworkNamespace:
-    namespace = Namespace(None, None, one.path, None, (), (one.path,))
-    return NetworkNamespace(None, namespace, "named", None, None, "stale", (), platform=platform(), reason=one.reason)
+    return _unvisited(Namespace(None, None, one.path, None, (), (one.path,)), one.reason, "named", "stale")
+
+
+def _unvisited(namespace: Namespace, reason: str, role: str = "unknown", verdict: str = "unknown") -> NetworkNamespace:
+    """One of which nothing is known but this."""
+    return NetworkNamespace(None, namespace, role, None, None, verdict, (), platform=platform(), reason=reason)
 
 
 def unconfirmed(interfaces: tuple[Interface, ...]) -> list[Warning]:

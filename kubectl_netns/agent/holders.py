@@ -114,10 +114,11 @@ def _mounts(place: Place, device: int, found: dict[Key, Found], thorough: bool) 
                 one.path, one.way = path, way
             _add(one.mounts, path)
     # one that was only just unmounted is not hidden, it is gone
+    now = {pid: set(processes.mounts(place, pid)) for pid in {pid for pid, _, _ in hidden.values()}}
     return [
         ((device, mount.inode), path)
         for original, (pid, mount, path) in hidden.items()
-        if original not in seen and mount in processes.mounts(place, pid)
+        if original not in seen and mount in now[pid]
     ]
 
 

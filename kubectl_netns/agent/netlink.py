@@ -63,10 +63,10 @@ class Netlink:
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
         """All (type, payload) of a table, read again while it changes under us. Raises OSError with the kernel's errno."""
         for number in range(TRIES):
-            try:
-                return self._answer(kind, NLM_F_REQUEST | NLM_F_DUMP, body)
-            except Interrupted:
+            if number:
                 time.sleep(PAUSE * 2**number)
+            with suppress(Interrupted):
+                return self._answer(kind, NLM_F_REQUEST | NLM_F_DUMP, body)
         raise OSError(errno.EAGAIN, f"the kernel's table kept changing during {TRIES} dumps")
 
     def get(self, kind: int, body: bytes) -> tuple[int, bytes]:

@@ -139,7 +139,6 @@ class Anywhere(Agents):
         bool, typer.Option("--local", help="Look at this machine itself; no cluster is asked.", rich_help_panel=CLUSTER)
     ] = False
 
-
     def named(self, node: Optional[list[str]], all_nodes: bool, hint: str | None = None) -> list[str] | None:
         """The nodes of --node; None where there are none. Raises UsageError for what goes not together."""
         if self.local and (node or all_nodes):
