@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_netns.agent import crosscheck, holders, names
+from kubectl_netns.agent import crosscheck, holders, names, processes
 from kubectl_netns.agent.discover import host_namespace
 from kubectl_netns.agent.enter import Key
 from kubectl_netns.agent.holders import Found
@@ -461,3 +461,13 @@ def test_the_host_is_pid_1s_or_else_our_own(node: Node) -> None:
 def test_whatever_holds_a_namespace_has_a_word_in_the_contract() -> None:
     lists = {name: [1] for name in ("pids", "threads", "mounts", "hidden", "descriptors", "sockets")}
     assert {*held((4, 1), **lists).held_by(), "nsid"} == set(WORDS["Namespace.heldBy"])
+
+
+@pytest.mark.parametrize(("later", "hidden"), [(True, [((4, 99), "/covered")]), (False, [])])
+def test_a_mount_that_has_gone_meanwhile_is_not_hidden(
+    node: Node, monkeypatch: pytest.MonkeyPatch, later: bool, hidden: list[tuple[Key, str]]
+) -> None:
+    mount = processes.Mount(99, "/covered")
+    readings = iter([[mount], [mount] if later else []])
+    monkeypatch.setattr(processes, "mounts", lambda place, pid: next(readings))
+    assert holders._mounts(node.place, 4, {}, False) == hidden
