@@ -139,13 +139,21 @@ print("ready", flush=True); time.sleep(60)
 """
 
 
+def at_one_moment(inside: World) -> tuple[list[str], Any]:
+    """What ss prints, and what we find between two times that it prints the same: the packet sockets hear what still comes by."""
+    for _ in range(50):
+        printed, sockets = inside.inside("a", "ss", "-Hn0tuwapO"), found(inside).sockets
+        if inside.inside("a", "ss", "-Hn0tuwapO") == printed:
+            return printed.splitlines(), sockets
+    pytest.fail("ss never prints the same twice")
+
+
 def test_sockets_are_those_of_ss(inside: World) -> None:
     """Compared as `ss` prints them, its columns' widths apart; some have several owners, and descriptors."""
     process = inside.start("nsenter", f"--net={inside.path('a')}", sys.executable, "-c", TALK, stdout=subprocess.PIPE)
     assert process.stdout and process.stdout.readline() == b"ready\n"
-    printed = inside.inside("a", "ss", "-Hn0tuwapO").splitlines()
+    printed, sockets = at_one_moment(inside)
     expected = sorted(" ".join([*line.split()[:6], *re.findall(r"users:\(\S+\)", line)]) for line in printed)
-    sockets = found(inside).sockets
     ours = sorted(iproute._socket(one) for one in sockets)
     assert ours == expected and len(ours) >= 15 and any(len(one.processes) > 1 for one in sockets)
     inodes = dict(re.findall(r"pid=(\d+),fd=\d+\)\) .*?ino:(\d+)", "\n".join(inside.inside("a", "ss", "-Hn0tuapeO").splitlines())))
