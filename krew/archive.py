@@ -29,6 +29,7 @@ LEFT_OUT = {
     "tzdata": "dateutil",
     "rich": "Typer's coloured help", "markdown_it": "rich", "markdown_it_py": "rich", "mdurl": "rich", "pygments": "rich",
     "_yaml": "PyYAML's compiled part",
+    "sockshandler": "PySocks, for urllib",
 }  # fmt: skip
 # of kubernetes only what client/kubeconfig.py imports: the rest is 40 MB
 KUBERNETES = ("__init__.py", "config/", "client/__init__.py", "client/configuration.py", "client/exceptions.py", "client/rest.py")

@@ -34,13 +34,15 @@ class Cluster:
     """One API server. Every method raises NetnsError when it cannot be reached or refuses, and gives plain JSON objects.
 
     `namespace` is the one that the user works in (-n, else the context's), `home` the context's own.
+    `proxy` is what an error tells of the way there.
     """
 
     def __init__(
-        self, http: Any, host: str, headers: Sequence[tuple[str, str]], namespace: str, home: str, timeout: float
+        self, http: Any, host: str, headers: Sequence[tuple[str, str]], namespace: str, home: str, timeout: float, proxy: str = ""
     ) -> None:
         self._http = http
         self._host = host
+        self._proxy = proxy
         self._headers = headers
         self._timeout = timeout
         self.namespace = namespace
@@ -174,7 +176,11 @@ class Cluster:
             )
         except self._errors() as error:
             hint = "check the address and the network, or choose another cluster with --context"
-            raise ClusterError(f"the cluster at {self._host} cannot be reached: {_reason(error)}", hint) from error
+            where = f"the cluster at {self._host} cannot be reached"
+            if self._proxy:
+                hint = "check the proxy: the kubeconfig's proxy-url, or HTTPS_PROXY and NO_PROXY"
+                where += f" through the proxy {self._proxy}"
+            raise ClusterError(f"{where}: {_reason(error)}", hint) from error
         if reply.status >= 400:
             raise Refused(reply.status, _message(reply.read(1 << 16) if stream else reply.data))
         return reply

@@ -1,22 +1,19 @@
 """Read the kubeconfig as kubectl does, and open the way to its API server. The only user of `kubernetes`.
 
-The package knows certificates, tokens, credential plug-ins and proxies; what it lacks is done here: kubectl's own flags, its
-choice of the current context (of several files the first that names one; the package takes the last), and impersonation.
-Its `__init__` imports a thousand classes of API objects, which are not used here: 0.2 s, and 2.5 s where no bytecode is kept yet.
-They are passed over; krew's archive has not even got them.
+The package knows certificates, tokens and credential plug-ins; what it lacks is done here: kubectl's own flags, its choice of the
+current context (of several files the first that names one; the package takes the last), impersonation; in `proxies.py`, proxies.
 Traps: what a credential plug-in fails of the package only logs, and goes on as nobody; and each time that it gives the token it
 writes the kubeconfig's server and certificates again.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
-import sys
 from typing import Any
 
 from ..errors import ClusterError
+from . import lean, proxies
 from .background import Background
 from .cluster import Cluster
 from .kubectl import Connection
@@ -50,7 +47,7 @@ def connect(connection: Connection, timeout: float, patience: float = PATIENCE) 
 
 
 def _open(connection: Connection, timeout: float) -> Cluster:
-    _pass_over_the_classes()
+    lean.load()
     import urllib3
     import yaml
     from kubernetes.client.configuration import Configuration
@@ -68,9 +65,11 @@ def _open(connection: Connection, timeout: float) -> Cluster:
         if connection.server and not context:
             configuration.host = connection.server
             user: dict[str, Any] = {}
+            cluster: dict[str, Any] = {}
         else:
             package.KubeConfigLoader(config_dict=merger.config, active_context=context["name"]).load_and_set(configuration)
             user = _named(merged, "users", context["context"].get("user")).get("user") or {}
+            cluster = _named(merged, "clusters", context["context"].get("cluster")).get("cluster") or {}
     except ConfigException as error:
         hint = "name one with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` lists the contexts of the current one"
         raise ClusterError(f"no usable kubeconfig: {error}", hint) from error
@@ -90,38 +89,15 @@ def _open(connection: Connection, timeout: float) -> Cluster:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each failed attempt; the last one is told by `cluster.py`
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # as asked for
+    configuration.proxy = None
     http = RESTClientObject(configuration).pool_manager
+    proxy = proxies.proxy_for(configuration.host, cluster)
+    if proxy:
+        http = proxies.through(proxy, http)
     home = context.get("context", {}).get("namespace") or "default"
-    impersonation = _impersonation(connection, user)
-    return Cluster(http, configuration.host.rstrip("/"), [*headers, *impersonation], connection.namespace or home, home, timeout)
-
-
-class _ApiClient:
-    """Stands in for the library's own, which wants the classes: kube_config.py asks for a new OIDC token with it."""
-
-    def __init__(self, configuration: Any) -> None:
-        from kubernetes.client.rest import RESTClientObject
-
-        self._rest: Any = RESTClientObject(configuration)
-
-    def request(self, method: str, url: str) -> Any:
-        return self._rest.request(method, url)
-
-    call_api = request  # its name since 37
-
-
-def _pass_over_the_classes() -> None:
-    """Let the modules of `kubernetes` be imported one by one: its own `__init__` and its client's are not run."""
-    if "kubernetes" in sys.modules:
-        return
-    for name in ("kubernetes", "kubernetes.client"):
-        spec = importlib.util.find_spec(name)
-        if spec is None:
-            raise ImportError("the package kubernetes is missing")
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-    client: Any = sys.modules["kubernetes.client"]
-    client.Configuration = importlib.import_module("kubernetes.client.configuration").Configuration
-    client.ApiClient = _ApiClient
+    headers += _impersonation(connection, user)
+    way = proxies.shown(proxy) if proxy else ""
+    return Cluster(http, configuration.host.rstrip("/"), headers, connection.namespace or home, home, timeout, way)
 
 
 def _context(connection: Connection, merged: Any, files: list[Any]) -> dict[str, Any]:

@@ -25,17 +25,16 @@ VERSION = f"kubectl-netns {kubectl_netns.__version__}"
 LAUNCHER = ROOT / "krew" / "kubectl-netns"
 GOOD = {version: python for version, python in pythons().items() if version >= (3, 10)}
 OLD = {version: python for version, python in pythons().items() if (3, 0) < version < (3, 10)}
-# what every command with a cluster imports
+# what commands with a cluster import
 EVERYTHING = """
 import json, sys
 sys.path.insert(0, "lib")
 from kubectl_netns import cli
-from kubectl_netns.client import kubeconfig, survey
+from kubectl_netns.client import lean, survey
 from kubectl_netns.commands import answering
-kubeconfig._pass_over_the_classes()
-from kubernetes.client.rest import RESTClientObject
-from kubernetes.config import kube_config
+lean.load()
 import tabulate, yaml
+import requests.utils, requests_oauthlib, urllib3.contrib.socks  # when they are needed
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 

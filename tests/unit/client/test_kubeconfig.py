@@ -161,6 +161,28 @@ def test_the_library_s_thousand_classes_are_not_imported(files: str) -> None:
     assert "kubernetes.config.kube_config" in result.stdout and not {"models", "api", "dynamic"} & set(result.stdout.replace(".", " ").split())
 
 
+def test_what_only_oidc_and_proxies_need_is_imported_when_they_do(files: str) -> None:
+    """Also afterwards an import gives the real modules, and the package finds the exception that it catches."""
+    code = """
+import sys
+from kubectl_netns.client import kubeconfig, kubectl
+kubeconfig.connect(kubectl.Connection(), 1)
+late = {"requests", "requests.utils", "oauthlib", "oauthlib.oauth2", "requests_oauthlib"}
+print(late & set(sys.modules))
+from kubernetes.client import rest
+from kubernetes.config import kube_config
+print(rest.should_bypass_proxies("http://a.b", no_proxy="b"), rest.should_bypass_proxies("http://a.b", no_proxy="c"))
+print(kube_config.oauthlib.oauth2.rfc6749.errors.InvalidClientIdError.__mro__[-2].__name__)
+print(type(kube_config.OAuth2Session("us")).__module__)
+import requests, oauthlib
+print(requests.__name__, bool(requests.__version__), bool(oauthlib.__version__))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.split("\n")[:-1] == [
+        "set()", "True False", "BaseException", "requests_oauthlib.oauth2_session", "requests True True",
+    ], result.stderr  # fmt: skip
+
+
 def test_an_oidc_token_that_has_run_out_is_renewed(tmp_path: Path) -> None:
     root = Path(kubeconfig.__file__).parents[2]
     assert oidc.renewed([sys.executable], tmp_path, root) == f"Bearer {oidc.RENEWED}"
