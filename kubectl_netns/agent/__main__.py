@@ -20,7 +20,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from .. import wire
 from ..aliases import Linked, Linking
@@ -127,8 +127,12 @@ def _read1(stream: BinaryIO):  # type: ignore[no-untyped-def]
     return lambda count: os.read(descriptor, count)
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
     # os._exit, not sys.exit: a thread that still waits for the client must not delay the end
     status = main()
     sys.stderr.flush()
     os._exit(status)
+
+
+if __name__ == "__main__":
+    run()

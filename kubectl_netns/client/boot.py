@@ -6,7 +6,6 @@ question have PATIENCE seconds to arrive, then SIGALRM ends this process; the ag
 """
 
 import os
-import runpy
 import signal
 import sys
 
@@ -25,4 +24,6 @@ if __name__ == "__main__":
         os.write(memory, chunk)
         length -= len(chunk)
     sys.path.insert(0, "/proc/self/fd/%d" % memory)
-    runpy.run_module("kubectl_netns.agent", run_name="__main__", alter_sys=True)
+    from kubectl_netns.agent.__main__ import run
+
+    run()

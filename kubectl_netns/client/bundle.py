@@ -1,8 +1,8 @@
 """The agent as a zip: its own modules and, for the runtime at hand, the pure-Python libraries that it asks for.
 
 The .py files run on any architecture and any Python from 3.10 on. Beside each lies its bytecode of this Python: where the node's
-is the same version, it need not compile anything (which takes it 0.05 to 0.3 s), and any other passes it over. `requests` wants
-certifi, which would unpack its certificates to a file on import; a Unix socket has no certificates, so an empty stand-in travels.
+is the same version, it need not compile anything (which takes it 0.05 to 0.3 s), and any other passes it over. What a library
+imports and a Unix socket has no use for stays behind, or an empty stand-in travels: a fifth of Docker's bundle, and of its import.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 OWN = ("__init__.py", "model.py", "tables.py", "questions.py", "aliases.py", "errors.py", "wire.py", "execution.py")
-LIBRARIES = {"docker": ("docker", "requests", "urllib3", "idna"), "cri": ("h2", "hpack", "hyperframe")}
-CERTIFI = 'def where():\n    return "/nonexistent"\n'
+LIBRARIES = {"docker": ("docker", "requests", "urllib3"), "cri": ("h2", "hpack", "hyperframe")}
+LEFT_BEHIND = ("docker/client.py", "docker/context/", "docker/models/", "urllib3/contrib/", "urllib3/http2/connection.py")
+STAND_INS = {
+    "certifi/__init__.py": 'def where():\n    return "/nonexistent"\n',  # its own unpacks certificates to a file
+    "idna/__init__.py": "",  # names of other alphabets; half a MB of tables
+    "docker/__init__.py": "",  # imports all that stays behind
+    "urllib3/http2/__init__.py": "",  # looks for the version of a package, 10 ms
+}
 HEADER = 16
 UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552: the source is not looked at; it lies beside, from the same hand
 
@@ -33,9 +39,12 @@ def build(runtime: str | None) -> bytes:
         for library in (name for kind in kinds for name in LIBRARIES[kind]):
             root = _location(library)
             for file in _sources(root):
-                _add(bundle, file, f"{library}/{file.relative_to(root)}")
+                name = f"{library}/{file.relative_to(root)}"
+                if not name.startswith(LEFT_BEHIND) and name not in STAND_INS:
+                    _add(bundle, file, name)
         if "docker" in kinds:
-            bundle.writestr("certifi/__init__.py", CERTIFI)
+            for name, source in STAND_INS.items():
+                bundle.writestr(name, source)
     return memory.getvalue()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..client import aliases, survey
+from ..client.background import Background
 from ..client.kubeconfig import connect
 from ..client.kubectl import find
 from ..errors import ExitStatus
@@ -28,6 +29,8 @@ def reach(
     console.progress("reading the kubeconfig")
     cluster = connect(common.connection, min(seconds, common.request_seconds), common.seconds)
     spec = replace(common.spec(cluster.home), lasting=lasting)
+    if isinstance(common, Common) and common.output in (Format.table, Format.wide):
+        Background(table.prepare)  # while the API server answers
     return survey.Reach(cluster, kubectl, spec, progress or console.progress, console.detail, console.note)
 
 

@@ -2,7 +2,8 @@
 
 Labels say what a container is: io.kubernetes.docker.type=podsandbox is a pause container, `container` an application's,
 none a plain one. NetworkSettings.SandboxID and SandboxKey are live only while it runs: an exited container keeps both, and
-the path is then an empty plain file. Importing the SDK takes 0.1–0.3 s, so it happens only when a Docker socket is asked.
+the path is then an empty plain file. Importing the SDK takes 0.1–0.3 s, so it happens only when a Docker socket is asked;
+`client/bundle.py` sends it without its `__init__`, which would import all of it.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ class DockerEngine:
         self._socket = socket
 
     def holders(self, pods: tuple[Pod, ...] | None) -> list[Holder]:
-        import docker
         import requests
+        from docker.api.client import APIClient
+        from docker.errors import DockerException
 
         found: list[Holder] = []
         deadline = time.monotonic() + BUDGET
         try:
-            client = docker.APIClient(base_url=self._url, timeout=BUDGET, version="auto")
+            client = APIClient(base_url=self._url, timeout=BUDGET, version="auto")
             try:
                 version = client.version()["Version"]
                 for summary in self._summaries(client, pods):
@@ -44,7 +46,7 @@ class DockerEngine:
                         found.append(holder)
             finally:
                 client.close()
-        except (docker.errors.DockerException, requests.RequestException, OSError, KeyError, TypeError, ValueError) as error:
+        except (DockerException, requests.RequestException, OSError, KeyError, TypeError, ValueError) as error:
             raise RuntimeUnavailable(f"Docker at {self._socket}: {error}", found) from error
         return found
 

@@ -167,7 +167,7 @@ def test_only_what_is_wanted_is_inspected(
     monkeypatch: pytest.MonkeyPatch, pods: tuple[Pod, ...] | None, inspections: list[str], found: list[str]
 ) -> None:
     daemon = Daemon()
-    monkeypatch.setattr("docker.APIClient", lambda **_: daemon)
+    monkeypatch.setattr("docker.api.client.APIClient", lambda **_: daemon)
     holders = DockerEngine(Place(), "/s").holders(pods)
     assert ([holder.sandbox.id for holder in holders], daemon.inspections) == (found, inspections)
     assert daemon.closed
@@ -192,7 +192,7 @@ def test_no_daemon_is_unavailable(tmp_path: Path) -> None:
 def test_a_strangers_label_spoils_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     daemon = Daemon()
     daemon._labels["plain"] = {"io.kubernetes.docker.type": "podsandbox"}
-    monkeypatch.setattr("docker.APIClient", lambda **_: daemon)
+    monkeypatch.setattr("docker.api.client.APIClient", lambda **_: daemon)
     assert [holder.sandbox.id for holder in DockerEngine(Place(), "/s").holders(None)][:2] == ["pause", "other"]
 
 
@@ -203,7 +203,7 @@ def test_a_slow_daemon_costs_its_budget_and_tells_what_it_could(monkeypatch: pyt
             return super().inspect_container(name)
 
     daemon = Slow()
-    monkeypatch.setattr("docker.APIClient", lambda **_: daemon)
+    monkeypatch.setattr("docker.api.client.APIClient", lambda **_: daemon)
     monkeypatch.setattr(docker_engine, "BUDGET", 0.2)
     with pytest.raises(RuntimeUnavailable, match="took longer") as caught:
         DockerEngine(Place(), "/s").holders(None)
