@@ -2,7 +2,7 @@
 
 The .py files run on any architecture and any Python from 3.10 on. Beside each lies its bytecode of this Python: where the node's
 is the same version, it need not compile anything (which takes it 0.05 to 0.3 s), and any other passes it over. What a library
-imports and a Unix socket has no use for stays behind, or an empty stand-in travels: a fifth of Docker's bundle, and of its import.
+imports and a Unix socket has no use for stays behind, or an empty stand-in travels: a quarter of Docker's bundle.
 """
 
 from __future__ import annotations
