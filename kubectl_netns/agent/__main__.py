@@ -1,11 +1,11 @@
 """Serve one client over stdin and stdout, as `wire.py` describes, then end.
 
-    python3 -m kubectl_netns.agent [local]
+    python3 -m kubectl_netns.agent [local | stay DOOR NONCE]
 
 The client's nonce comes back in our HELLO, so that each knows the other. While a question is being answered a thread reads
 the client's pings: when none came for SILENCE seconds, or stdin ended, the client is gone and this process exits, whatever
 it is doing. Meanwhile every ping is passed on to the waiter (`client/waiter.py`), which keeps the pod alive on our behalf.
-A command to run instead of a question is `session.py`'s, pings included.
+A command to run instead of a question is `session.py`'s, pings included. `stay` leaves a process for the next one: `warm.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ SILENCE = 25.0
 
 def main() -> int:
     gc.disable()  # facts know no cycles, and this process lives for seconds: collecting costs a third of the reading
-    place = HERE if "local" in sys.argv[1:] else NODE
+    role, *rest = [*sys.argv[1:], "once"]
+    if role == "stay":
+        from .warm import stay
+
+        stay(rest[0], rest[1], run)
+    place = HERE if role == "local" else NODE
     # stray prints must not break the frames: whatever a library writes to stdout goes to stderr
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

@@ -21,6 +21,7 @@ from .streams import Streams
 FIRST_TRY, NEXT_TRY, LONGEST_PAUSE = 0.3, 0.02, 1.0
 LEAST = 1.0  # an agent that has just come up at the last moment may still answer
 OWN_WORDS = "kubectl-netns: "
+KNOCK = Path(__file__).with_name("knock.py")
 LEASE_STALE = 60.0  # a kubelet renews its lease every 10 s, and is given up after 40
 Result = TypeVar("Result")
 Said = TypeVar("Said", covariant=True)
@@ -71,29 +72,31 @@ class ClusterNode:
     def _hold(self, talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]) -> Result:
         """`again`: after which failures of an agent that was kept a new one may be asked: not where a command may have run."""
         self._pod.left()  # the clock starts: adopting, creating and talking share the node's time
-        # the bundle is made while kubectl makes the pod
-        packing = Background(lambda: bundle.build(self._runtime))
-        result = self._adopted(packing, talk, progress, again)
+        result = self._adopted(talk, progress, again)
         if result is None:
-            result = self._created(packing, talk, progress)
+            result = self._created(talk, progress)
         self._pod.keep()
         return result
 
-    def _adopted(
-        self, packing: Background[bytes], talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]
-    ) -> Result | None:
+    def _adopted(self, talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]) -> Result | None:
         """From an agent that an earlier command has kept; None where there is none, or it says nothing."""
         if not self._pod.adopt():
             return None
         progress(f"using the agent that was kept on {self.name}")
         try:
-            return self._try(packing.result(), talk)
+            try:
+                return self._talk(talk, ["python3", "-I", "-S", "-B", "-c", KNOCK.read_text(), _door()], b"")
+            except conversation.Silent as silent:
+                if not silent.stderr.startswith(OWN_WORDS):
+                    raise
+            return self._try(bundle.build(self._runtime), talk, stay=True)  # of other code, or it ran out of memory
         except again:  # its time was up, or it is not what it seems
             self._pod.forget()
             return None
 
-    def _created(self, packing: Background[bytes], talk: Talk[Result], progress: Progress) -> Result:
+    def _created(self, talk: Talk[Result], progress: Progress) -> Result:
         """From a new one. It is tried while the pod is still being followed: a kubelet reports a second late that it runs."""
+        packing = Background(lambda: bundle.build(self._runtime))  # while kubectl makes the pod
         self._pod.create(progress)
         starting = Background(lambda: self._pod.wait(progress))
         packed = packing.result()
@@ -104,7 +107,7 @@ class ClusterNode:
             if sure:
                 starting.result()
             try:
-                result = self._try(packed, talk)
+                result = self._try(packed, talk, stay=bool(self._spec.keep))
                 if self._spec.keep:
                     starting.done(self._pod.left())  # by then it is marked as ours, which `keep` builds on
                 return result
@@ -114,9 +117,12 @@ class ClusterNode:
             starting.done(pause)  # a try costs kubectl's start: soon at first, rarely while an image is pulled
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _try(self, packed: bytes, talk: Talk[Result]) -> Result:
-        command = self._pod.exec_command(*boot("python3", packed))
-        return talk(command, packed, self._pod.nonce, timeout=max(LEAST, self._pod.left()))
+    def _try(self, packed: bytes, talk: Talk[Result], stay: bool) -> Result:
+        """`stay`: a process is to be left in the pod that waits for the next command."""
+        return self._talk(talk, boot("python3", packed, *(["stay", _door(), self._pod.nonce] if stay else [])), packed)
+
+    def _talk(self, talk: Talk[Result], words: list[str], packed: bytes) -> Result:
+        return talk(self._pod.exec_command(*words), packed, self._pod.nonce, timeout=max(LEAST, self._pod.left()))
 
     def close(self) -> None:
         self._pod.close()
@@ -153,6 +159,10 @@ def boot(python: str, packed: bytes, *words: str) -> list[str]:
     # -W: requests misses a character-set detector, which a socket never needs
     boot = Path(__file__).with_name("boot.py").read_text()
     return [python, "-I", "-S", "-B", "-W", "ignore", "-c", boot, str(len(packed)), *words]
+
+
+def _door() -> str:
+    return f"/dev/kubectl-netns-{bundle.fingerprint()}"
 
 
 def _silence(silent: conversation.Silent, name: str, timeout: float) -> Exception:

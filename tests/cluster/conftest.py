@@ -13,7 +13,7 @@ from tests.conftest import CURRENT
 
 FAULTY = ("test_errors", "test_faults", "test_keep", "test_nothing_stays", "test_exec")
 SECONDS = 60.0  # what the agent of a killed client may take
-OURS = ("The agent's first words", "The agent pod's main process")
+OURS = ("The agent's first words", "The agent pod's main process", "Wake an agent that waits")
 LOOK = """
 import os, sys
 for pid in set(filter(str.isdigit, os.listdir("/proc"))) - {str(os.getpid())}:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.cluster import pods
+from tests.cluster.kube.cluster import NODES
+from tests.cluster.kube.node import Node
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import Outcome, netns
 
@@ -41,6 +43,35 @@ def test_the_next_command_finds_it(environment: dict[str, str], pod: str) -> Non
     assert "using the agent that was kept" not in first.err and "using the agent that was kept" in second.err
     assert [one["metadata"]["uid"] for one in agents(environment)] == [kept["metadata"]["uid"]]
     assert "deleted" in netns("cleanup", environment=environment).out and agents(environment) == []
+
+
+def waiting(environment: dict[str, str], name: str) -> list[int]:
+    """The processes in the agent pod that wait for the next command, by their node's PIDs."""
+    script = "import glob; print(*(one.split('/')[2] for one in glob.glob('/proc/[0-9]*/cmdline') if b'\\0stay\\0' in open(one, 'rb').read()))"
+    return [int(pid) for pid in pods.kubectl(environment, "exec", name, "--", "python3", "-c", script).split()]
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
+def test_a_process_with_the_agent_in_it_waits_for_the_next_command(environment: dict[str, str], pod: str, workloads: Workloads, node: Node) -> None:
+    """It serves questions and commands, is not left twice, is made anew when it was killed, and goes with the pod."""
+    asked = workloads.names[node.name]
+    first = ask(environment, asked, "--keep", "5m")
+    (name,) = [one["metadata"]["name"] for one in agents(environment)]
+    (pid,) = waiting(environment, name)
+    assert ask(environment, asked, "--keep", "5m").out == first.out
+    ran = netns("exec", asked, "-n", NAMESPACE, "--", "sh", "-c", "cat /proc/$(cut -d' ' -f4 /proc/$PPID/stat)/stat", environment=environment)
+    assert ran.status == 0 and int(ran.out.rpartition(")")[2].split()[1]) == pid  # the command's supervisor's agent's parent
+    assert waiting(environment, name) == [pid]
+    node.run(["kill", "-9", str(pid)], check=True)
+    assert ask(environment, asked).out == first.out
+    (another,) = waiting(environment, name)
+    assert another != pid and [one["metadata"]["name"] for one in agents(environment)] == [name]
+    assert node.run(["cat", f"/proc/{another}/comm"], check=True).stdout == "python3\n"
+    assert "deleted" in netns("cleanup", environment=environment).out
+    deadline = time.monotonic() + 30
+    while node.run(["test", "-e", f"/proc/{another}"]).returncode == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_it_ends_when_its_time_is_up(environment: dict[str, str], pod: str) -> None:

@@ -66,6 +66,7 @@ def test_a_plain_container_is_what_docker_inspect_shows(docker: Docker, run: Run
     assert (found["sandbox"]["pid"], found["sandbox"]["networkId"]) == (details["State"]["Pid"], network["SandboxID"])
     assert found["namespace"]["path"] == network["SandboxKey"].removeprefix("/var")
     assert found["namespace"]["inode"] == int(DOCKER.run(["stat", "-Lc", "%i", network["SandboxKey"]], check=True).stdout)
+    assert found["sandbox"]["runtimeVersion"] == DOCKER.run(["docker", "version", "--format={{.Server.Version}}"], check=True).stdout.strip()
     assert found["sandbox"]["createdAt"].partition(".")[0][:19] == details["Created"][:19]
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
+import socketserver
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import docker.errors
 import pytest
@@ -122,7 +126,9 @@ def test_creation_is_told_in_whole_seconds(created: str, expected: str) -> None:
 
 
 class Daemon:
-    """Stands in for docker.APIClient: five containers, one of which goes when it is looked at."""
+    """Stands in for docker.api.client.APIClient: five containers, one of which goes when it is looked at."""
+
+    base_url = "http+docker://localhost"
 
     def __init__(self) -> None:
         application = {**LABELS, "io.kubernetes.docker.type": "container", "io.kubernetes.container.name": "nginx"}
@@ -133,8 +139,10 @@ class Daemon:
         self.inspections: list[str] = []
         self.closed = False
 
-    def version(self) -> dict[str, str]:
-        return {"Version": "20.10.24"}
+    def get(self, url: str, timeout: float) -> Any:
+        """`_ping` of Docker 20.10.24: the headers that tell versions, as recorded."""
+        assert url == "http+docker://localhost/_ping"
+        return SimpleNamespace(headers={"Api-Version": "1.41", "Server": "Docker/20.10.24+dfsg1 (linux)"})
 
     def containers(self, all: bool, filters: dict[str, list[str]] | None = None) -> list[dict[str, Any]]:
         assert all, "stopped ones count too"
@@ -208,3 +216,34 @@ def test_a_slow_daemon_costs_its_budget_and_tells_what_it_could(monkeypatch: pyt
     with pytest.raises(RuntimeUnavailable, match="took longer") as caught:
         DockerEngine(Place(), "/s").holders(None)
     assert [holder.sandbox.id for holder in caught.value.partial] == ["pause"] and daemon.closed
+
+
+class Podman(http.server.BaseHTTPRequestHandler):
+    """Podman's Docker-compatible service, by its documentation: `Server: Libpod/…`; older ones send no Api-Version."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        content = b'{"Version": "4.3.1", "ApiVersion": "1.41"}' if self.path.endswith("/version") else b"[]"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def version_string(self) -> str:
+        return "Libpod/4.3.1 (linux)"
+
+    def address_string(self) -> str:
+        return "a Unix socket"
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+def test_who_does_not_tell_versions_in_headers_is_asked_for_them(tmp_path: Path) -> None:
+    with socketserver.UnixStreamServer(str(tmp_path / "s"), Podman) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        assert DockerEngine(Place(root=str(tmp_path)), "/s").holders(None) == []
+        server.shutdown()
+    assert Podman.asked[:2] == ["/_ping", "/version"] and Podman.asked[-1].startswith("/v1.41/containers/json")

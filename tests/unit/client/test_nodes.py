@@ -31,6 +31,7 @@ writer = wire.Writer(write)
 writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": NONCE}).encode())
 writer.send(wire.Kind.ANSWER, wire.encode(Answer("linux/amd64", ())))
 """
+KNOCK, DOOR = nodes.KNOCK.read_text(), f"/dev/kubectl-netns-{bundle.fingerprint()}"
 GOOD = HELLO + "writer.end()"
 
 
@@ -41,6 +42,7 @@ class Actor:
         self.scripts, self.kept, self.starts, self.fails = list(scripts), kept, starts, fails
         self.nonce = secrets.token_hex(4)
         self.did: list[str] = []
+        self.said: list[tuple[str, ...]] = []
         self.seconds = 10.0
 
     def left(self) -> float:
@@ -51,6 +53,7 @@ class Actor:
         return self.kept
 
     def exec_command(self, *words: str) -> list[str]:
+        self.said.append(words)
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
         return [sys.executable, "-c", f"NONCE = {self.nonce!r}\n{script}"]
 
@@ -98,10 +101,26 @@ def test_it_is_tried_before_the_api_server_knows_that_it_runs() -> None:
     assert time.monotonic() - begun < 4
 
 
-def test_a_kept_one_spares_a_new_one() -> None:
+def test_a_kept_one_spares_a_new_one_and_the_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "build", lambda _: pytest.fail("it has the agent already"))
     actor = Actor(GOOD, kept=True)
     ask(actor)
-    assert actor.did == ["adopt", "keep"]
+    assert actor.did == ["adopt", "keep"] and [words[-2:] for words in actor.said] == [(KNOCK, DOOR)]
+
+
+@pytest.mark.parametrize(("keep", "role"), [(0.0, ()), (60.0, ("stay", DOOR, "n"))])
+def test_only_one_that_is_to_be_kept_leaves_a_process_there(keep: float, role: tuple[str, ...]) -> None:
+    actor = Actor(GOOD)
+    actor.nonce = "n"
+    ask(actor, keep=keep)
+    assert [words[-len(role) - 1 :] for words in actor.said] == [("6", *role)]
+
+
+def test_where_nobody_waits_in_a_kept_one_the_agent_is_sent_and_stays() -> None:
+    actor = Actor("import sys; sys.exit('kubectl-netns: nobody is at the door')", GOOD, kept=True)
+    actor.nonce = "n"
+    ask(actor)
+    assert actor.did == ["adopt", "keep"] and [words[-3:] for words in actor.said][1:] == [("stay", DOOR, "n")]
 
 
 @pytest.mark.parametrize("first", ["import sys; sys.exit('no such container')", HELLO, "print('x' * 100000)"], ids=["silent", "cut", "foreign"])
