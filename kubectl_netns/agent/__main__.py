@@ -35,12 +35,12 @@ SILENCE = 25.0
 
 def main() -> int:
     gc.disable()  # facts know no cycles, and this process lives for seconds: collecting costs a third of the reading
-    role, *rest = [*sys.argv[1:], "once"]
-    if role == "stay":
+    words = sys.argv[1:]
+    if words[:1] == ["stay"]:
         from .warm import stay
 
-        stay(rest[0], rest[1], run)
-    place = HERE if role == "local" else NODE
+        stay(words[1], words[2], run)
+    place = HERE if "local" in words else NODE
     # stray prints must not break the frames: whatever a library writes to stdout goes to stderr
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
