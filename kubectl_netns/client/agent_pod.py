@@ -136,6 +136,11 @@ class AgentPod:
         """
         self._wait(self._deadline, progress)
 
+    def runs(self) -> bool:
+        """Whether its container runs, asked of the kubelet itself; when in doubt it does."""
+        assert self._name
+        return self._cluster.runs(self._spec.namespace, self._name, CONTAINER)
+
     def exec_command(self, *words: str) -> list[str]:
         """The command line that runs something in the pod's container with stdin."""
         assert self._name

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +19,9 @@ from ..errors import ClusterError, NetnsError, NoPodError, NotFoundError, Refuse
 Object = dict[str, Any]
 PAGE = 500
 CONNECT_TIMEOUT = 5.0
+JSON = {"Accept": "application/json", "Content-Type": "application/json"}
+MERGE_PATCH = {**JSON, "Content-Type": "application/merge-patch+json"}
+NOT_YET = ("container not found", "pod does not exist", "does not have a host assigned")  # kubelet, kubelet, API server
 CONNECTING = re.compile(r"^(<[^>]*>|\w+\(host=[^)]*\)): ")
 
 
@@ -128,10 +131,27 @@ class Cluster:
         except (Refused, ValueError, KeyError, TypeError, AttributeError):
             return None
 
+    def runs(self, namespace: str, name: str, container: str) -> bool:
+        """Whether something can be run in a container; False only where its kubelet says: not yet.
+
+        The kubelet knows that up to a second before it tells the API server. It is asked with an exec whose SPDY handshake lacks
+        X-Stream-Protocol-Version, which it refuses after it has looked for the container (kubelet 1.20, and apimachinery's
+        httpstream.Handshake to this day): nothing is run. Any other answer is no reason not to try.
+        """
+        query = {"container": container, "command": "true", "stdout": "true"}
+        upgrade = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+        try:
+            self._request("POST", f"{_pods(namespace, name)}/exec", query, stream=True, headers=upgrade).close()
+        except Refused as refused:
+            return not any(words in refused.message for words in NOT_YET)
+        except ClusterError:
+            pass
+        return True
+
     def patch_pod(self, namespace: str, name: str, body: Object) -> None:
         """A merge patch. With metadata.uid in it, it is refused where another pod has this name by now."""
         try:
-            self._request("PATCH", _pods(namespace, name), body=body, content="application/merge-patch+json").read()
+            self._request("PATCH", _pods(namespace, name), body=body, headers=MERGE_PATCH).read()
         except Refused as error:
             raise _explained(error, f"patch pod {namespace}/{name}") from error
 
@@ -160,7 +180,7 @@ class Cluster:
         body: Object | None = None,
         stream: bool = False,
         timeout: float | None = None,
-        content: str = "application/json",
+        headers: Mapping[str, str] = JSON,
     ) -> Any:
         import urllib3
 
@@ -169,7 +189,7 @@ class Cluster:
                 method,
                 self._host + path + (f"?{urlencode(query)}" if query else ""),
                 body=json.dumps(body) if body else None,
-                headers=urllib3.HTTPHeaderDict([*self._headers, ("Accept", "application/json"), ("Content-Type", content)]),
+                headers=urllib3.HTTPHeaderDict([*self._headers, *headers.items()]),
                 preload_content=not stream,
                 timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout or self._timeout),
                 retries=urllib3.Retry(connect=1, read=0, redirect=0, other=0),

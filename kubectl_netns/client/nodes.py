@@ -18,7 +18,7 @@ from .cluster import Cluster, Object
 from .kubectl import Kubectl
 from .streams import Streams
 
-FIRST_TRY, NEXT_TRY, LONGEST_PAUSE = 0.3, 0.02, 1.0
+FIRST_LOOK, NEXT_LOOK, LONGER, LONGEST_PAUSE = 0.3, 0.02, 1.25, 1.0
 LEAST = 1.0  # an agent that has just come up at the last moment may still answer
 OWN_WORDS = "kubectl-netns: "
 KNOCK = Path(__file__).with_name("knock.py")
@@ -95,27 +95,28 @@ class ClusterNode:
             return None
 
     def _created(self, talk: Talk[Result], progress: Progress) -> Result:
-        """From a new one. It is tried while the pod is still being followed: a kubelet reports a second late that it runs."""
+        """From a new one. Its kubelet is asked whether it runs: that it tells the API server so a second later."""
         packing = Background(lambda: bundle.build(self._runtime))  # while kubectl makes the pod
         self._pod.create(progress)
         starting = Background(lambda: self._pod.wait(progress))
         packed = packing.result()
-        starting.done(FIRST_TRY)
-        pause = NEXT_TRY
+        starting.done(FIRST_LOOK)
+        pause = NEXT_LOOK
         while True:
             sure = starting.done(0)
             if sure:
                 starting.result()
-            try:
-                result = self._try(packed, talk, stay=bool(self._spec.keep))
-                if self._spec.keep:
-                    starting.done(self._pod.left())  # by then it is marked as ours, which `keep` builds on
-                return result
-            except conversation.Silent as silent:
-                if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:
-                    raise _silence(silent, self.name, self._spec.timeout) from silent
-            starting.done(pause)  # a try costs kubectl's start: soon at first, rarely while an image is pulled
-            pause = min(2 * pause, LONGEST_PAUSE)
+            if sure or self._pod.runs():
+                try:
+                    result = self._try(packed, talk, stay=bool(self._spec.keep))
+                    if self._spec.keep:
+                        starting.done(self._pod.left())  # by then it is marked as ours, which `keep` builds on
+                    return result
+                except conversation.Silent as silent:
+                    if sure or silent.timed_out or silent.stderr.startswith(OWN_WORDS) or "orbidden" in silent.stderr:
+                        raise _silence(silent, self.name, self._spec.timeout) from silent
+            starting.done(pause)  # often at first, rarely while an image is pulled
+            pause = min(LONGER * pause, LONGEST_PAUSE)
 
     def _try(self, packed: bytes, talk: Talk[Result], stay: bool) -> Result:
         """`stay`: a process is to be left in the pod that waits for the next command."""

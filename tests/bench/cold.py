@@ -16,7 +16,7 @@ from .pairs import Ratio, paired, seconds
 COLD, WARM, TWO_NODES, HELP = 1.3, 0.5, 1.2, 0.25
 SETTLE = 1.0  # what a kubelet does after a pod is no longer listed: its cgroups, its volumes
 PERIOD = 1.0  # a kubelet looks once a second what runs: in step with it, every round would meet the same delay
-ROUNDS = 11
+ROUNDS = 15  # the bare command takes a second more or less, as the kubelet looks: fewer rounds would leave the median to chance
 
 
 def measure() -> Iterator[Ratio]:

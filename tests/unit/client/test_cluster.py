@@ -26,6 +26,7 @@ class Server:
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     address: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    heard: list[dict[str, str]] = field(default_factory=list)
 
     def cluster(self) -> Cluster:
         return Cluster(urllib3.PoolManager(), self.address, [("authorization", "Bearer x")], "shop", "home", 5.0)
@@ -41,6 +42,7 @@ def server() -> Iterator[Server]:
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             known.asked.append((self.command, self.path, json.loads(self.rfile.read(length)) if length else None))
+            known.heard.append(dict(self.headers))
             assert self.headers["Authorization"] == "Bearer x"
             status, body = known.answers.pop(0)
             self.send_response(status)
@@ -114,6 +116,24 @@ def test_nobody_answers(http: urllib3.PoolManager, said: str) -> None:
         Cluster(http, "https://127.0.0.1:1", [], "shop", "home", 5.0).node("a")
     reason = caught.value.message.partition("cannot be reached: ")[2]
     assert reason == f"{said}Failed to establish a new connection: [Errno 111] Connection refused"
+
+
+def test_whether_a_container_runs_is_asked_with_a_handshake_that_lacks_a_word(server: Server) -> None:
+    """What a kubelet of 1.20 answers, recorded; whatever else there may be is no reason not to try."""
+    said: list[tuple[int, Any, bool]] = [
+        (500, b'container not found ("netns-agent")', False), (404, b"pod does not exist", False),
+        (400, {"message": "pod x does not have a host assigned"}, False),
+        (400, b"unable to upgrade: X-Stream-Protocol-Version is required\n", True), (403, {"message": "forbidden"}, True),
+        (502, b"<html>bad gateway</html>", True), (200, b"", True),
+    ]  # fmt: skip
+    for status, body, runs in said:
+        server.answers = [(status, body)]
+        assert server.cluster().runs("shop", "x", "netns-agent") is runs
+    verb, path, _ = server.asked[0]
+    assert (verb, path) == ("POST", "/api/v1/namespaces/shop/pods/x/exec?container=netns-agent&command=true&stdout=true")
+    assert (server.heard[0]["Upgrade"], server.heard[0]["Connection"]) == ("SPDY/3.1", "Upgrade")
+    assert "X-Stream-Protocol-Version" not in server.heard[0] and "json" not in server.heard[0].get("Accept", "")
+    assert Cluster(urllib3.PoolManager(), "https://127.0.0.1:1", [], "shop", "home", 5.0).runs("shop", "x", "y") is True
 
 
 @pytest.mark.parametrize(("selectors", "kind"), [

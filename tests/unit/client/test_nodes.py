@@ -43,6 +43,7 @@ class Actor:
         self.nonce = secrets.token_hex(4)
         self.did: list[str] = []
         self.said: list[tuple[str, ...]] = []
+        self.looks = self.looks_before = 0  # how often it is said that it does not run yet
         self.seconds = 10.0
 
     def left(self) -> float:
@@ -56,6 +57,10 @@ class Actor:
         self.said.append(words)
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
         return [sys.executable, "-c", f"NONCE = {self.nonce!r}\n{script}"]
+
+    def runs(self) -> bool:
+        self.looks += 1
+        return self.looks > self.looks_before
 
     def wait(self, progress: Any) -> None:
         time.sleep(self.starts)
@@ -99,6 +104,20 @@ def test_it_is_tried_before_the_api_server_knows_that_it_runs() -> None:
     begun = time.monotonic()
     ask(Actor("import sys; sys.exit('container not found')", GOOD, starts=5))
     assert time.monotonic() - begun < 4
+
+
+def test_it_is_not_tried_before_its_kubelet_says_that_it_runs() -> None:
+    actor = Actor(GOOD, starts=5)
+    actor.looks_before = 4
+    ask(actor)
+    assert (actor.looks, len(actor.said)) == (5, 1)
+
+
+def test_that_the_api_server_says_so_is_enough() -> None:
+    actor = Actor(GOOD, starts=0.5)
+    actor.looks_before = 1000
+    ask(actor)
+    assert len(actor.said) == 1
 
 
 def test_a_kept_one_spares_a_new_one_and_the_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
