@@ -7,10 +7,12 @@ imports and a Unix socket has no use for stays behind, or an empty stand-in trav
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import io
 import marshal
+import threading
 import zipfile
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
@@ -27,12 +29,18 @@ STAND_INS = {
     "urllib3/http2/__init__.py": "",  # looks for the version of a package, 10 ms
 }
 HEADER = 16
+_MAKING = threading.Lock()
 UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552: the source is not looked at; it lies beside, from the same hand
 
 
 def build(runtime: str | None) -> bytes:
-    """The zip for a node with this container runtime (docker, containerd, cri-o …); None: for any."""
-    kinds = LIBRARIES if runtime is None else ("docker",) if runtime == "docker" else ("cri",)
+    """The zip for a node with this container runtime (docker, containerd, cri-o …); None: for any. Made once for all nodes."""
+    with _MAKING:
+        return _made(tuple(LIBRARIES) if runtime is None else ("docker",) if runtime == "docker" else ("cri",))
+
+
+@functools.cache
+def _made(kinds: tuple[str, ...]) -> bytes:
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         for file in _own():
@@ -49,6 +57,7 @@ def build(runtime: str | None) -> bytes:
     return memory.getvalue()
 
 
+@functools.cache
 def fingerprint() -> str:
     """What tells this agent from one of other code: a hash of our own sources."""
     digest = hashlib.sha256()

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,13 @@ def test_a_python_that_is_too_old_says_so() -> None:
 def test_a_bundle_that_is_cut_short_says_so() -> None:
     done = subprocess.run(boot(sys.executable, b"x" * 100), input=b"x" * 50, capture_output=True)
     assert b"kubectl-netns: the bundle was cut short" in done.stderr
+
+
+def test_for_a_hundred_nodes_it_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle._made.cache_clear()
+    made: list[str] = []
+    add = bundle._add
+    monkeypatch.setattr(bundle, "_add", lambda zipped, file, name: (made.append(name), add(zipped, file, name)))
+    with ThreadPoolExecutor(20) as pool:
+        packed = list(pool.map(bundle.build, ["containerd", "cri-o"] * 50))
+    assert len(set(packed)) == 1 and len(made) == len(set(made))
