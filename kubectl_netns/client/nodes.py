@@ -18,7 +18,7 @@ from .cluster import Cluster, Object
 from .kubectl import Kubectl
 from .streams import Streams
 
-FIRST_LOOK, NEXT_LOOK, LONGER, LONGEST_PAUSE = 0.3, 0.02, 1.25, 1.0
+FIRST_LOOK, NEXT_LOOK, LONGER, LONGEST_PAUSE = 0.35, 0.04, 1.2, 1.0
 LEAST = 1.0  # an agent that has just come up at the last moment may still answer
 OWN_WORDS = "kubectl-netns: "
 KNOCK = Path(__file__).with_name("knock.py")
