@@ -74,6 +74,17 @@ def test_a_process_with_the_agent_in_it_waits_for_the_next_command(environment: 
         time.sleep(0.2)
 
 
+def test_one_whose_process_is_stopped_is_sent_the_agent_anew(environment: dict[str, str], pod: str, workloads: Workloads) -> None:
+    first = ask(environment, pod, "--keep", "5m")
+    ((name, node),) = [(one["metadata"]["name"], one["spec"]["nodeName"]) for one in agents(environment)]
+    (pid,) = waiting(environment, name)
+    (its_node,) = [one for one in NODES if one.name == node]
+    its_node.run(["kill", "-STOP", str(pid)], check=True)
+    assert ask(environment, pod).out == first.out
+    its_node.run(["kill", "-CONT", str(pid)], check=True)
+    assert waiting(environment, name) == [pid]
+
+
 def test_it_ends_when_its_time_is_up(environment: dict[str, str], pod: str) -> None:
     ask(environment, pod, "--keep", "3s")
     deadline = time.monotonic() + 30
