@@ -21,7 +21,7 @@ from .streams import Streams
 FIRST_LOOK, NEXT_LOOK, LONGER, LONGEST_PAUSE = 0.35, 0.04, 1.2, 1.0
 LEAST = 1.0  # an agent that has just come up at the last moment may still answer
 OWN_WORDS = "kubectl-netns: "
-KNOCK = Path(__file__).with_name("knock.py")
+BOOT, KNOCK = (Path(__file__).with_name(name) for name in ("boot.py", "knock.py"))
 LEASE_STALE = 60.0  # a kubelet renews its lease every 10 s, and is given up after 40
 Result = TypeVar("Result")
 Said = TypeVar("Said", covariant=True)
@@ -84,15 +84,19 @@ class ClusterNode:
             return None
         progress(f"using the agent that was kept on {self.name}")
         try:
-            try:
-                return self._talk(talk, ["python3", "-I", "-S", "-B", "-c", KNOCK.read_text(), _door()], b"")
-            except conversation.Silent as silent:
-                if not silent.stderr.startswith(OWN_WORDS):
-                    raise
-            return self._try(bundle.build(self._runtime), talk, stay=True)  # of other code, or it ran out of memory
+            return self._awake(talk)
         except again:  # its time was up, or it is not what it seems
             self._pod.forget()
             return None
+
+    def _awake(self, talk: Talk[Result]) -> Result:
+        """From the process that waits there. Where none does, of this code (or it ran out of memory), the agent is sent and stays."""
+        try:
+            return self._talk(talk, python("python3", KNOCK, _door()), b"")
+        except conversation.Silent as silent:
+            if not silent.stderr.startswith(OWN_WORDS):
+                raise
+        return self._try(bundle.build(self._runtime), talk, stay=True)
 
     def _created(self, talk: Talk[Result], progress: Progress) -> Result:
         """From a new one. Its kubelet is asked whether it runs: that it tells the API server so a second later."""
@@ -155,11 +159,14 @@ class LocalNode:
         """The child process ends with the conversation."""
 
 
-def boot(python: str, packed: bytes, *words: str) -> list[str]:
+def boot(interpreter: str, packed: bytes, *words: str) -> list[str]:
+    return python(interpreter, BOOT, str(len(packed)), *words)
+
+
+def python(interpreter: str, script: Path, *words: str) -> list[str]:
     # -I -S: what the image has installed is not wanted; -B: nothing is written, not even bytecode beside the image's modules;
     # -W: requests misses a character-set detector, which a socket never needs
-    boot = Path(__file__).with_name("boot.py").read_text()
-    return [python, "-I", "-S", "-B", "-W", "ignore", "-c", boot, str(len(packed)), *words]
+    return [interpreter, "-I", "-S", "-B", "-W", "ignore", "-c", script.read_text(), *words]
 
 
 def _door() -> str:
