@@ -38,9 +38,8 @@ def stay(door: str, nonce: str, run: Callable[[], NoReturn]) -> None:
         return
     reading, writing = os.pipe()
     if os.fork():
-        os.close(reading)  # `writing` stays open until this process ends, which has the CPU to itself till then
         listening.close()
-        return
+        return  # `writing` stays open until this process ends, which has the CPU to itself till then
     try:
         os.close(writing)
         os.setsid()

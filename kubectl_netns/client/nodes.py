@@ -90,7 +90,7 @@ class ClusterNode:
             return None
 
     def _awake(self, talk: Talk[Result]) -> Result:
-        """From the process that waits there. Where none does, of this code (or it ran out of memory), the agent is sent and stays."""
+        """From the process that waits there; where none of this code does, one is sent, and stays."""
         try:
             return self._talk(talk, python("python3", KNOCK, _door()), b"")
         except conversation.Silent as silent:

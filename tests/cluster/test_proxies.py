@@ -52,6 +52,7 @@ def config(folder: Path, environment: dict[str, str], **cluster: str) -> str:
         ({}, {"HTTPS_PROXY": "http://{0}", "NO_PROXY": "example.com"}, True),
         ({"proxy_url": "http://{0}"}, {}, True),
         ({"proxy_url": "http://{0}"}, {"NO_PROXY": "*", "HTTPS_PROXY": "http://127.0.0.1:1"}, True),
+        ({"proxy_url": "http://{0}"}, {"HTTPS_PROXY": "http://127.0.0.1:1"}, True),
         ({"proxy_url": "http://me:secret@{0}"}, {}, True),
         ({"proxy_url": "socks5://{0}"}, {}, True),
         ({"proxy_url": "socks5://me:secret@{0}"}, {}, True),

@@ -175,8 +175,10 @@ def test_only_what_is_wanted_is_inspected(
     monkeypatch: pytest.MonkeyPatch, pods: tuple[Pod, ...] | None, inspections: list[str], found: list[str]
 ) -> None:
     daemon = Daemon()
-    monkeypatch.setattr("docker.api.client.APIClient", lambda **_: daemon)
+    versions: list[str] = []
+    monkeypatch.setattr("docker.api.client.APIClient", lambda version, **_: (versions.append(version), daemon)[1])
     holders = DockerEngine(Place(), "/s").holders(pods)
+    assert versions[-1] == "1.41" and {holder.sandbox.runtime_version for holder in holders} <= {"20.10.24+dfsg1"}
     assert ([holder.sandbox.id for holder in holders], daemon.inspections) == (found, inspections)
     assert daemon.closed
 

@@ -29,6 +29,7 @@ from kubectl_netns.questions import Question
 from .cri_server import CriServer
 from .test_docker_engine import Podman
 
+IMPATIENT = "from kubectl_netns.agent import __main__ as agent, warm; warm.PATIENCE = 1; agent.run()"
 WAITER = Path(waiter.__file__).read_text()
 
 
@@ -43,8 +44,15 @@ class Kept:
             time.sleep(0.01)
 
     def first(self) -> None:
-        command = nodes.boot(sys.executable, self.packed, "stay", str(self.door), self.nonce)
-        done = subprocess.run(command, input=self.packed + self.words(), capture_output=True, timeout=20)
+        """The agent is sent, asked, and leaves a process."""
+        self.run(nodes.boot(sys.executable, self.packed, "stay", str(self.door), self.nonce), self.packed)
+
+    def impatient(self) -> None:
+        """The same, from the files here, with less patience."""
+        self.run([sys.executable, "-c", IMPATIENT, "stay", str(self.door), self.nonce])
+
+    def run(self, command: list[str], packed: bytes = b"") -> None:
+        done = subprocess.run(command, input=packed + self.words(), capture_output=True, timeout=20)
         self.heard(done.stdout, done.stderr)
 
     def words(self) -> bytes:
@@ -148,6 +156,38 @@ def test_all_that_an_answer_takes_is_imported_beforehand(tmp_path: Path, runtime
         if runtime == "docker":
             server.shutdown()
     assert done.stdout.splitlines() == ["0", "[]"], done.stderr
+
+
+def told(pid: int) -> dict[str, str]:
+    """/proc/PID/status."""
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+
+
+def test_the_agent_that_is_forked_is_as_if_it_had_been_started(kept: Kept) -> None:
+    """A session of its own, the signals and the mask of the first, its own three descriptors of the one who knocked, and no zombie after it."""
+    kept.first()
+    (waiting,) = kept.waiting()
+    process = kept.knock()
+    until(lambda: len(kept.waiting()) == 2)
+    (agent,) = set(kept.waiting()) - {waiting}
+    until(lambda: os.getsid(agent) == agent)
+    assert os.getsid(waiting) == waiting
+    ignored, mask = int(told(agent)["SigIgn"], 16), int(told(agent)["Umask"], 8)
+    os.umask(ours := os.umask(0))
+    assert not ignored & 1 << signal.SIGCHLD - 1 and mask == ours
+    until(lambda: os.readlink(f"/proc/{agent}/fd/0") == os.readlink(f"/proc/{process.pid}/fd/0"))
+    pipes = [one for one in os.listdir(f"/proc/{agent}/fd") if os.readlink(f"/proc/{agent}/fd/{one}").startswith("pipe:")]
+    assert len(pipes) == 4 and process.poll() is None  # stdin, stderr, stderr in place of stdout, and where stdout has gone: for frames
+    kept.heard(*process.communicate(kept.words(), timeout=20))
+    until(lambda: Path(f"/proc/{waiting}/task/{waiting}/children").read_text() == "")
+
+
+def test_an_agent_that_is_asked_nothing_ends(kept: Kept) -> None:
+    kept.impatient()
+    (waiting,) = kept.waiting()
+    process = kept.knock()
+    until(lambda: len(kept.waiting()) == 2)
+    assert process.wait(10) == 0 and kept.waiting() == [waiting]
 
 
 def test_only_root_may_come_in(kept: Kept) -> None:

@@ -130,3 +130,13 @@ def test_for_a_hundred_nodes_it_is_made_once(monkeypatch: pytest.MonkeyPatch) ->
     with ThreadPoolExecutor(20) as pool:
         packed = list(pool.map(bundle.build, ["containerd", "cri-o"] * 50))
     assert len(set(packed)) == 1 and len(made) == len(set(made))
+
+
+def test_other_code_has_another_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.py"
+    monkeypatch.setattr(bundle, "_own", lambda: [file])
+    seen = set()
+    for source in ("x = 1\n", "x = 2\n", "x = 22\n"):
+        file.write_text(source)
+        seen.add(bundle.fingerprint.__wrapped__())
+    assert len(seen) == 3

@@ -165,7 +165,7 @@ def test_what_only_oidc_and_proxies_need_is_imported_when_they_do(files: str) ->
     """Also afterwards an import gives the real modules, and the package finds the exception that it catches."""
     code = """
 import sys
-from kubectl_netns.client import kubeconfig, kubectl
+from kubectl_netns.client import kubeconfig, kubectl, lean
 kubeconfig.connect(kubectl.Connection(), 1)
 late = {"requests", "requests.utils", "oauthlib", "oauthlib.oauth2", "requests_oauthlib"}
 print(late & set(sys.modules))
@@ -175,6 +175,9 @@ print(rest.should_bypass_proxies("http://a.b", no_proxy="b"), rest.should_bypass
 print(kube_config.oauthlib.oauth2.rfc6749.errors.InvalidClientIdError.__mro__[-2].__name__)
 print(type(kube_config.OAuth2Session("us")).__module__)
 import requests, oauthlib
+with lean._put_off():
+    pass
+assert sys.modules["requests"] is requests
 print(requests.__name__, bool(requests.__version__), bool(oauthlib.__version__))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
