@@ -97,6 +97,7 @@ def _serve(listening: socket.socket, run: Callable[[], NoReturn]) -> None:
     with visitor:
         visitor.settimeout(HANDING_OVER)
         try:
+            visitor.sendall(b"+")
             _, descriptors, _, _ = socket.recv_fds(visitor, 1, 3)
         except OSError:
             return
@@ -107,7 +108,6 @@ def _serve(listening: socket.socket, run: Callable[[], NoReturn]) -> None:
             os.setsid()
             listening.close()
             _take(*descriptors)
-            visitor.sendall(b"+")
             sys.argv = sys.argv[:1]
             run()
         for descriptor in descriptors:

@@ -13,11 +13,12 @@ if __name__ == "__main__":
     door.settimeout(PATIENCE)
     try:
         door.connect(sys.argv[1])
-        socket.send_fds(door, [b"+"], [0, 1, 2])
-        taken = door.recv(1)
+        opened = door.recv(1)
     except OSError:
-        taken = b""
-    if not taken:
+        opened = b""
+    if not opened:
         sys.exit("kubectl-netns: nobody is at the door")
+    # not before: what is on its way to a process that is stopped stays open, and `kubectl exec` would wait for its end
+    socket.send_fds(door, [b"+"], [0, 1, 2])
     door.settimeout(None)
     door.recv(1)
