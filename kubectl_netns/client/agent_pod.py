@@ -198,7 +198,8 @@ class AgentPod:
     def _wait(self, deadline: float, progress: Progress) -> None:
         assert self._name
         begun, heard = time.monotonic(), False
-        pulls = 0
+        told = ""
+        pull: NetnsError | None = None  # the first failure says why; later ones only that it is not tried again yet
         while (left := deadline - time.monotonic()) > 0:
             for pod in self._cluster.watch_pod(self._spec.namespace, self._name, min(left, KUBELET_SILENT)):
                 if self._uid is None:
@@ -207,11 +208,14 @@ class AgentPod:
                 heard = heard or "containerStatuses" in pod["status"] or "startTime" in pod["status"]
                 stage = stage_of(pod)
                 if isinstance(stage, str):
-                    progress(f"{stage} on {self._node}")
+                    if stage != told:
+                        progress(f"{stage} on {self._node}")
+                    told = stage
                 elif isinstance(stage, NetnsError):
-                    pulls += stage_reason(pod) == "ErrImagePull"
-                    if stage_reason(pod) != "ErrImagePull" or pulls > 1:
-                        raise stage
+                    if stage_reason(pod) == "ErrImagePull" and not pull:
+                        pull = stage
+                        continue
+                    raise pull if pull and stage_reason(pod) in ("ErrImagePull", "ImagePullBackOff") else stage
                 else:
                     return
             # once it has taken the pod on, it says nothing while it pulls, however long that takes

@@ -200,7 +200,10 @@ class Cluster:
             if self._proxy:
                 hint = "check the proxy: the kubeconfig's proxy-url, or HTTPS_PROXY and NO_PROXY"
                 where += f" through the proxy {self._proxy}"
-            raise ClusterError(f"{where}: {_reason(error)}", hint) from error
+            reason = _reason(error)
+            if "CERTIFICATE_VERIFY_FAILED" in reason:
+                hint = "certificate-authority in the kubeconfig, or --certificate-authority, says whom to trust"
+            raise ClusterError(f"{where}: {reason}", hint) from error
         if reply.status >= 400:
             raise Refused(reply.status, _message(reply.read(1 << 16) if stream else reply.data))
         return reply

@@ -56,6 +56,8 @@ def _open(connection: Connection, timeout: float) -> Cluster:
 
     package: Any = kube_config
     configuration: Any = Configuration()
+    if connection.kubeconfig and not os.path.exists(connection.kubeconfig):
+        raise ClusterError(f'no usable kubeconfig: there is no file "{connection.kubeconfig}"', "--kubeconfig names it")
     complaints = _Complaints()
     logging.getLogger().addHandler(complaints)
     try:
@@ -85,6 +87,9 @@ def _open(connection: Connection, timeout: float) -> Cluster:
     headers = [(one["key"], one["value"]) for one in configuration.auth_settings().values() if one["in"] == "header"]
     headers = [("authorization", f"Bearer {connection.token}")] if connection.token else headers
     _override(configuration, connection)
+    if "://" not in configuration.host:  # as kubectl has it
+        secured = configuration.ssl_ca_cert or configuration.cert_file or not configuration.verify_ssl
+        configuration.host = f"{'https' if secured else 'http'}://{configuration.host}"
     configuration.connection_pool_maxsize = CONNECTIONS
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each failed attempt; the last one is told by `cluster.py`
     if not configuration.verify_ssl:

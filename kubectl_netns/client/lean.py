@@ -2,7 +2,7 @@
 
 Its `__init__` imports a thousand classes of API objects, which are not used here: 0.2 s, and 2.5 s where no bytecode is kept yet.
 They are passed over; krew's archive has not even got them. `requests` and `oauthlib`, some 50 ms, serve only to renew an OIDC
-token, and to tell whether a proxy is for a host: they are put off until somebody asks for that.
+token, and to choose a proxy by the package's rules, which are not ours: they are put off until somebody asks for that.
 """
 
 from __future__ import annotations

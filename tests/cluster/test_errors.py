@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from kubectl_netns.errors import ExitStatus
@@ -48,7 +49,8 @@ def fake_kubectl(folder: Path, script: str) -> dict[str, str]:
         (["--local", "--node", "x", "list"], ExitStatus.USAGE, "about this machine"),
         (["--all-nodes", "--node", "x", "list"], ExitStatus.USAGE, "exclude each other"),
         (["--context", "nope", "x"], ExitStatus.FAILURE, 'no context "nope"'),
-        (["--kubeconfig", "/nonexistent", "x"], ExitStatus.FAILURE, "no usable kubeconfig"),
+        (["--kubeconfig", "/nonexistent", "x"], ExitStatus.FAILURE, 'no usable kubeconfig: there is no file "/nonexistent"'),
+        (["--certificate-authority", certifi.where(), "x"], ExitStatus.FAILURE, "says whom to trust"),
     ],
 )
 def test_told_without_an_agent(run: Run, words: list[str], status: ExitStatus, said: str) -> None:
@@ -168,6 +170,7 @@ def test_an_image_that_cannot_be_pulled(workloads: Workloads, testbed: Cluster, 
     name = workloads.names[node.name]  # type: ignore[attr-defined]
     answer = run(name, "-n", NAMESPACE, "--image", "127.0.0.1:1/none:1")
     assert answer.status == ExitStatus.NODE and "cannot be pulled" in answer.err and "--image" in answer.err
+    assert "127.0.0.1:1" in answer.err and "Back-off" not in answer.err  # why, and not only that it is tried later
 
 
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)

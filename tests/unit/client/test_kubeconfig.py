@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from kubectl_netns.client import kubeconfig
@@ -106,6 +107,13 @@ def test_a_credential_plug_in_that_never_answers_is_given_up(tmp_path: Path) -> 
 def test_namespaces(files: str, connection: Connection, namespace: str, home: str) -> None:
     cluster = kubeconfig.connect(connection, 5)
     assert (cluster.namespace, cluster.home) == (namespace, home)
+
+
+@pytest.mark.parametrize(("more", "host_"), [
+    ({}, "http://api:6443"), ({"insecure_skip_tls_verify": True}, "https://api:6443"), ({"certificate_authority": certifi.where()}, "https://api:6443"),
+])  # fmt: skip
+def test_a_server_without_a_scheme_gets_kubectls(files: str, more: dict[str, Any], host_: str) -> None:
+    assert host(kubeconfig.connect(Connection(server="api:6443", **more), 1)) == host_
 
 
 def test_a_server_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

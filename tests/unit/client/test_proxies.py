@@ -25,6 +25,19 @@ BOTH = {"HTTPS_PROXY": "http://s:1", "HTTP_PROXY": "http://p:1"}
         ("https://api.example:6443", {**BOTH, "no_proxy": "api.example:6443"}, None),
         ("https://api.example:6443", {**BOTH, "NO_PROXY": "other", "no_proxy": "*"}, "http://s:1"),
         ("https://api.example:6443", {}, None),
+        *(
+            ("https://172.30.77.1:6443", {**BOTH, "NO_PROXY": exceptions}, "http://s:1" if proxied else None)
+            for exceptions, proxied in (
+                ("172.30.77.1:6443", False), ("172.30.77.1:443", True), ("::ffff:172.30.77.1", False), (".30.77.1", True),
+                ("77.1", True), ("172.30.0.0/16", False), ("172.31.0.0/16", True), ("nonsense/99", True), (" a ,, 172.30.77.1, ", False),
+            )
+        ),
+        ("https://[fd00::1]:6443", {**BOTH, "NO_PROXY": "[fd00::1]:6443"}, None),
+        ("https://[fd00::1]:6443", {**BOTH, "NO_PROXY": "fd00::/8"}, None),
+        ("https://api.example", {**BOTH, "NO_PROXY": "api.example:443"}, None),
+        ("https://api.example", {**BOTH, "NO_PROXY": "*.example"}, None),
+        ("https://example", {**BOTH, "NO_PROXY": ".example"}, "http://s:1"),
+        ("https://badexample", {**BOTH, "NO_PROXY": "example"}, "http://s:1"),
     ],
 )
 def test_the_environments(monkeypatch: pytest.MonkeyPatch, server: str, variables: dict[str, str], expected: str | None) -> None:
@@ -41,7 +54,7 @@ def test_the_kubeconfigs_is_for_this_machine_too() -> None:
     assert proxy_for("https://127.0.0.1:6443", {"proxy-url": "socks5://p:1"}) == "socks5://p:1"
 
 
-@pytest.mark.parametrize("url", ["ftp://p", "http://", "http://p:0", "http://p:x", "http://[p", "://p", "socks4://p"])
+@pytest.mark.parametrize("url", ["ftp://p", "http://", "http://p:0", "http://p:x", "http://[p", "://p", "socks4://p", "nonsense", "http://a b"])
 def test_one_that_is_none(url: str) -> None:
     with pytest.raises(ClusterError, match="cannot be used"):
         proxy_for("https://a", {"proxy-url": url})
