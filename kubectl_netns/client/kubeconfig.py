@@ -87,9 +87,8 @@ def _open(connection: Connection, timeout: float) -> Cluster:
     headers = [(one["key"], one["value"]) for one in configuration.auth_settings().values() if one["in"] == "header"]
     headers = [("authorization", f"Bearer {connection.token}")] if connection.token else headers
     _override(configuration, connection)
-    if "://" not in configuration.host:  # as kubectl has it
-        secured = configuration.ssl_ca_cert or configuration.cert_file or not configuration.verify_ssl
-        configuration.host = f"{'https' if secured else 'http'}://{configuration.host}"
+    if "://" not in configuration.host:
+        configuration.host = f"http://{configuration.host}"  # kubectl's choice, whatever certificates there are
     configuration.connection_pool_maxsize = CONNECTIONS
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each failed attempt; the last one is told by `cluster.py`
     if not configuration.verify_ssl:
@@ -100,6 +99,8 @@ def _open(connection: Connection, timeout: float) -> Cluster:
     if proxy:
         http = proxies.through(proxy, http)
     home = context.get("context", {}).get("namespace") or "default"
+    if configuration.host.startswith("http://"):
+        headers = []  # kubectl too keeps its credentials to itself without TLS
     headers += _impersonation(connection, user)
     way = proxies.shown(proxy) if proxy else ""
     return Cluster(http, configuration.host.rstrip("/"), headers, connection.namespace or home, home, timeout, way)
