@@ -5,6 +5,7 @@ Must be understood by every Python 3, so that one that is too old can say so. Th
 question have PATIENCE seconds to arrive, then SIGALRM ends this process; the agent takes the alarm back when it has them.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -24,6 +25,4 @@ if __name__ == "__main__":
         os.write(memory, chunk)
         length -= len(chunk)
     sys.path.insert(0, "/proc/self/fd/%d" % memory)
-    from kubectl_netns.agent.__main__ import run
-
-    run()
+    importlib.import_module("kubectl_netns.agent.__main__").run()
