@@ -32,13 +32,19 @@ class DockerEngine:
 
     def holders(self, pods: tuple[Pod, ...] | None) -> list[Holder]:
         import requests
+        from docker.constants import DEFAULT_DOCKER_API_VERSION
         from docker.errors import DockerException
 
         found: list[Holder] = []
         deadline = time.monotonic() + BUDGET
         try:
-            client, version = self._connect()
-            with closing(client):
+            # dockerd tells its version and its API's in the headers of any answer; its /version, which the SDK asks for, starts two
+            # processes: 20 ms. Who tells them not, as Podman in Docker's place, is asked for /version.
+            with closing(self._client(DEFAULT_DOCKER_API_VERSION)) as client:
+                told = client.get(f"{client.base_url}/_ping", timeout=BUDGET).headers
+            server = SERVER.match(told.get("Server", ""))
+            with closing(self._client(told.get("Api-Version", "auto"))) as client:
+                version = server[1] if server else client.version()["Version"]
                 for summary in self._summaries(client, pods):
                     if time.monotonic() > deadline:
                         raise TimeoutError(f"it took longer than {BUDGET:.0f} s")
@@ -48,20 +54,10 @@ class DockerEngine:
             raise RuntimeUnavailable(f"Docker at {self._socket}: {error}", found) from error
         return found
 
-    def _connect(self) -> tuple[Any, str]:
-        """A client that speaks the daemon's version of the API, and the daemon's own version.
-
-        dockerd tells both in the headers of any answer; its /version, which the SDK asks for, starts two processes: 20 ms.
-        Who tells them not, as Podman in Docker's place, is asked for /version.
-        """
+    def _client(self, version: str) -> Any:
         from docker.api.client import APIClient
-        from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-        with closing(APIClient(base_url=self._url, timeout=BUDGET, version=DEFAULT_DOCKER_API_VERSION)) as any_version:
-            told = any_version.get(f"{any_version.base_url}/_ping", timeout=BUDGET).headers
-        server = SERVER.match(told.get("Server", ""))
-        client = APIClient(base_url=self._url, timeout=BUDGET, version=told.get("Api-Version", "auto"))
-        return client, server[1] if server else client.version()["Version"]
+        return APIClient(base_url=self._url, timeout=BUDGET, version=version)
 
     @staticmethod
     def _summaries(client: Any, pods: tuple[Pod, ...] | None) -> list[dict[str, Any]]:
