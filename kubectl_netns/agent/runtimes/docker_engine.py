@@ -38,8 +38,8 @@ class DockerEngine:
         found: list[Holder] = []
         deadline = time.monotonic() + BUDGET
         try:
-            # dockerd tells its version and its API's in the headers of any answer; its /version, which the SDK asks for, starts two
-            # processes: 20 ms. Who tells them not, as Podman in Docker's place, is asked for /version.
+            # dockerd tells its version and its API's in the headers of any answer; for /version, which the SDK asks for, it
+            # starts two processes: 20 ms. Who does not tell them, as Podman in Docker's place, is asked for /version.
             with closing(self._client(DEFAULT_DOCKER_API_VERSION)) as client:
                 told = client.get(f"{client.base_url}/_ping", timeout=BUDGET).headers
             server = SERVER.match(told.get("Server", ""))
