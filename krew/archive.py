@@ -31,7 +31,7 @@ LEFT_OUT = {
     "_yaml": "PyYAML's compiled part",
     "sockshandler": "PySocks, for urllib",
 }  # fmt: skip
-# of kubernetes only what client/kubeconfig.py imports: the rest is 40 MB
+# of kubernetes only what client/lean.py imports: the rest is 40 MB
 KUBERNETES = ("__init__.py", "config/", "client/__init__.py", "client/configuration.py", "client/exceptions.py", "client/rest.py")
 KINDS = (".py", ".pem", ".json", ".1")
 LICENCES = ("licen", "copying", "notice", "author")

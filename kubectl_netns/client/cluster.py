@@ -195,18 +195,20 @@ class Cluster:
                 retries=urllib3.Retry(connect=1, read=0, redirect=0, other=0),
             )
         except self._errors() as error:
-            hint = "check the address and the network, or choose another cluster with --context"
-            where = f"the cluster at {self._host} cannot be reached"
-            if self._proxy:
-                hint = "check the proxy: the kubeconfig's proxy-url, or HTTPS_PROXY and NO_PROXY"
-                where += f" through the proxy {self._proxy}"
-            reason = _reason(error)
-            if "CERTIFICATE_VERIFY_FAILED" in reason:
-                hint = "certificate-authority in the kubeconfig, or --certificate-authority, says whom to trust"
-            raise ClusterError(f"{where}: {reason}", hint) from error
+            raise self._unreachable(_reason(error)) from error
         if reply.status >= 400:
             raise Refused(reply.status, _message(reply.read(1 << 16) if stream else reply.data))
         return reply
+
+    def _unreachable(self, reason: str) -> ClusterError:
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            hint = "certificate-authority in the kubeconfig, or --certificate-authority, says whom to trust"
+        elif self._proxy:
+            hint = "check the proxy: the kubeconfig's proxy-url, or HTTPS_PROXY and NO_PROXY"
+        else:
+            hint = "check the address and the network, or choose another cluster with --context"
+        way = f" through the proxy {self._proxy}" if self._proxy else ""
+        return ClusterError(f"the cluster at {self._host} cannot be reached{way}: {reason}", hint)
 
     @staticmethod
     def _errors() -> type[Exception]:

@@ -93,7 +93,7 @@ def _open(connection: Connection, timeout: float) -> Cluster:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each failed attempt; the last one is told by `cluster.py`
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # as asked for
-    configuration.proxy = None
+    configuration.proxy = None  # the package's choice: the next lines' counts
     http = RESTClientObject(configuration).pool_manager
     proxy = proxies.proxy_for(configuration.host, cluster)
     if proxy:
