@@ -26,6 +26,7 @@ from tests.cluster.kube import cluster as kube
 from tests.cluster.kube.places import IMAGES
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import CURRENT, Outcome, netns
+from tests.soon import soon
 
 PROGRAM = (sys.executable, "-m", "kubectl_netns", "exec", "-n", NAMESPACE)
 # answers every question for an A record with 127.0.0.1, and listens on a port that no other namespace here uses
@@ -105,13 +106,6 @@ def alive(marker: str) -> list[int]:
         if marker in words and words[0] == "sleep":
             found.append(int(path.parent.name))
     return found
-
-
-def soon(what: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_it_is_the_pods_network(environment: dict[str, str], pod: str, inside: Callable[..., Outcome]) -> None:
@@ -250,7 +244,7 @@ class Screen:
 
     def until(self, text: str) -> str:
         """Everything that has been shown since the last call, once this is among it."""
-        soon(lambda: text in self._read())
+        soon(lambda: text in self._read(), 30)
         shown, _, self.text = self.text.partition(text)
         return shown + text
 
@@ -266,7 +260,7 @@ class Screen:
         return self.text
 
     def end(self) -> int:
-        soon(lambda: self._read() is not None and self._waited())
+        soon(lambda: self._read() is not None and self._waited(), 30)
         os.close(self.terminal)
         return os.waitstatus_to_exitcode(self._status)
 
@@ -283,10 +277,10 @@ def test_a_real_terminal(environment: dict[str, str], pod: str) -> None:
     assert "31 97\r\n" in screen.until("vt100-2")
     screen.resize(44, 123)
     os.kill(screen.pid, signal.SIGWINCH)
-    soon(lambda: (time.sleep(0.3), screen.type("stty size\n"), screen.until("# "), screen.until("# "))[3].find("44 123") >= 0)
+    soon(lambda: (time.sleep(0.3), screen.type("stty size\n"), screen.until("# "), screen.until("# "))[3].find("44 123") >= 0, 30)
     marker = f"{random.randrange(100_000, 1_000_000)}"
     screen.type(f"sleep {marker}\n")
-    soon(lambda: CURRENT or alive(marker))
+    soon(lambda: CURRENT or alive(marker), 30)
     time.sleep(1 if CURRENT else 0)
     screen.type("\x03echo after-$?\n")
     screen.until("after-130")
@@ -342,7 +336,7 @@ def test_a_killed_client_leaves_no_process(testbed: kube.Cluster, environment: d
     before = {one["metadata"]["name"] for one in agents()}
     process = start(environment, "-i", pod, "--", "sh", "-c", TREE.format(marker), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout and process.stdout.readline() == b"ready\n"
-    soon(lambda: len(alive(marker)) == 3)
+    soon(lambda: len(alive(marker)) == 3, 30)
     listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in [process.pid, *(map(int, listed) if cut != "client" else [])]:
         os.kill(pid, signal.SIGSTOP if cut == "silence" else signal.SIGKILL)

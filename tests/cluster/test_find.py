@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from tests.cluster.kube.cluster import NODES, Cluster
 from tests.cluster.kube.node import Node
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import Outcome, Run
+from tests.soon import soon
 
 on_both = pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 
@@ -238,10 +238,7 @@ def test_a_container_that_has_ended_leads_to_its_pod(testbed: Cluster, workloads
         f"find-ended-{node.number}", node.name, container={"command": command, "volumeMounts": [{"name": "once", "mountPath": "/tmp/once"}]}, **volume
     )
     try:
-        deadline = time.monotonic() + 60
-        while not (ended := last_container(workloads, name)) and time.monotonic() < deadline:
-            time.sleep(0.3)
-        assert ended
+        ended = soon(lambda: last_container(workloads, name), 60)
         item = found(run("find", ended, "-o", "json"))
         assert item["pod"]["name"] == name
         assert [(match["kind"], match["detail"]) for match in item["foundBy"]] == [("container", "main, as the API server says")]

@@ -13,6 +13,7 @@ from tests.cluster.kube.cluster import NODES
 from tests.cluster.kube.node import Node
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import Outcome, netns
+from tests.soon import soon
 
 
 @pytest.fixture
@@ -68,10 +69,7 @@ def test_a_process_with_the_agent_in_it_waits_for_the_next_command(environment: 
     assert another != pid and [one["metadata"]["name"] for one in agents(environment)] == [name]
     assert node.run(["cat", f"/proc/{another}/comm"], check=True).stdout == "python3\n"
     assert "deleted" in netns("cleanup", environment=environment).out
-    deadline = time.monotonic() + 30
-    while node.run(["test", "-e", f"/proc/{another}"]).returncode == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    soon(lambda: node.run(["test", "-e", f"/proc/{another}"]).returncode, 30)
 
 
 def test_one_whose_process_is_stopped_is_sent_the_agent_anew(environment: dict[str, str], pod: str, workloads: Workloads) -> None:
@@ -88,10 +86,7 @@ def test_one_whose_process_is_stopped_is_sent_the_agent_anew(environment: dict[s
 
 def test_it_ends_when_its_time_is_up(environment: dict[str, str], pod: str) -> None:
     ask(environment, pod, "--keep", "3s")
-    deadline = time.monotonic() + 30
-    while agents(environment):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    soon(lambda: not agents(environment), 30)
 
 
 @pytest.mark.parametrize("change", [{"kubectl-netns/version": "0.0.1"}, {"kubectl-netns/started-by": "somebody@else"}])

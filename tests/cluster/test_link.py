@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +10,13 @@ import jsonschema
 import pytest
 
 from kubectl_netns.errors import ExitStatus
-from tests import schema
+from tests import oracle, schema
 from tests.cluster import pods
 from tests.cluster.kube.cluster import NODES, Cluster
 from tests.cluster.kube.node import Node
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import Outcome, Run
+from tests.soon import soon
 
 on_both = pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 SCHEMA = json.loads(schema.FILE.read_text())
@@ -124,12 +124,9 @@ def test_after_the_pod_is_deleted(testbed: Cluster, workloads: Workloads, run: R
     assert any(line.split()[-1] == name and f"{NAMESPACE}/{pod}" in line for line in shown.out.splitlines()), shown.out
     pods.kubectl(workloads.environment, "delete", "pod", "-n", NAMESPACE, pod, "--wait=true", "--timeout=60s")
     # `ip netns` cannot enter it any more, and nothing keeps the namespace (dockerd leaves the empty file for a minute)
-    deadline = time.monotonic() + 20
-    while node.run(["ip", "netns", "exec", name, "true"]).returncode == 0 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert node.run(["ip", "netns", "exec", name, "true"]).returncode != 0 and name in names(node)
-    alive = json.loads(node.run(["lsns", "-J", "-t", "net", "-o", "NS"]).stdout)["namespaces"]
-    assert made["inode"] not in {int(one["ns"]) for one in alive}
+    soon(lambda: node.run(["ip", "netns", "exec", name, "true"]).returncode, 20)
+    assert name in names(node)
+    assert made["inode"] not in oracle.namespaces(lambda words: node.run(words).stdout)
     items = json_of(run("--node", node.name, "list", "-o", "json"))["items"]
     (stale,) = [item for item in items if item["namespace"]["path"] == f"/run/netns/{name}"]
     assert (stale["role"], stale["verdict"], stale["namespace"]["inode"]) == ("named", "stale", None)

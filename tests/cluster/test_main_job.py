@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from tests.cluster.kube.cluster import NODES, Cluster
 from tests.cluster.kube.node import Node
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import Run
+from tests.soon import soon
 
 on_both = pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 
@@ -91,13 +91,11 @@ def test_list_has_every_namespace_that_a_process_is_in(testbed: Cluster, workloa
     answer = run("--node", node.name, "list", "-o", "json")
     assert (answer.status, answer.err) == (0, "")
     items = answer.json["items"]
-    # it says nothing at all when a process ends under its eyes
-    said = next(filter(None, (node.run(["lsns", "-J", "-t", "net", "-o", "NS"]).stdout for _ in range(5))))
-    listed = json.loads(said)["namespaces"]
+    listed = oracle.namespaces(lambda words: node.run(words).stdout)
     numbered = {item["namespace"]["nsid"] for item in items if item["namespace"]["heldBy"] == ["nsid"]}
     seen = [item for item in items if item["namespace"]["heldBy"] != ["hidden-mount"]]  # which lsns knows nothing of
-    assert {item["namespace"]["inode"] for item in seen} - {None} == {int(one["ns"]) for one in listed}
-    assert numbered <= {one["nsid"] for one in json.loads(node.run(["ip", "-j", "netns", "list-id"]).stdout or "[]")}
+    assert {item["namespace"]["inode"] for item in seen} - {None} == listed
+    assert numbered <= {one["nsid"] for one in json.loads(node.run(["ip", "-j", "netns", "list-id"]).stdout)}
     assert items[0]["role"] == "host"
     assert oracle.ours(items[0]["interfaces"]) == oracle.interfaces(lambda words: node.run(words, check=True).stdout)
     (mine,) = (item for item in items if item["pod"] and item["pod"]["name"] == workloads.names[node.name])
@@ -175,9 +173,5 @@ def test_nothing_is_pinned(testbed: Cluster, workloads: Workloads, run: Run, nod
     item = run(name, "-n", NAMESPACE, "-o", "json").json
     (peer,) = (one["peer"]["name"] for one in item["interfaces"] if one["peer"])
     pods.kubectl(workloads.environment, "delete", "pod", "-n", NAMESPACE, name, "--wait=true", "--timeout=60s")
-    deadline = time.monotonic() + 20
-    while (gone := node.run(["ip", "link", "show", peer]).returncode) == 0 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert gone
-    listed = json.loads(node.run(["lsns", "-J", "-t", "net", "-o", "NS"]).stdout)["namespaces"]
-    assert item["namespace"]["inode"] not in {int(one["ns"]) for one in listed}
+    soon(lambda: node.run(["ip", "link", "show", peer]).returncode, 20)
+    assert item["namespace"]["inode"] not in oracle.namespaces(lambda words: node.run(words).stdout)

@@ -14,6 +14,7 @@ import pytest
 from tests.cluster import pods
 from tests.cluster.pods import NAMESPACE, Workloads
 from tests.conftest import Run, netns
+from tests.soon import soon
 
 
 def start(workloads: Workloads) -> subprocess.Popen[bytes]:
@@ -25,10 +26,7 @@ def start(workloads: Workloads) -> subprocess.Popen[bytes]:
 
 
 def until_an_agent(workloads: Workloads) -> str:
-    deadline = time.monotonic() + 20
-    while not (found := pods.agents(workloads.environment)):
-        assert time.monotonic() < deadline
-    return found[0]
+    return soon(lambda: pods.agents(workloads.environment), 20, every=0)[0]
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.8, 1.0, 1.2])
@@ -102,10 +100,7 @@ def test_cleanup_removes_what_a_killed_client_left_and_nothing_else(workloads: W
         assert name in (told := netns("cleanup", environment=environment)).out and "left alone" in told.out
         assert "would be deleted" in netns("cleanup", "--running", "--dry-run", environment=environment).out
         assert agent_pod(workloads, name)
-        deadline = time.monotonic() + 60
-        while agent_pod(workloads, name)["status"]["phase"] != "Succeeded":
-            assert time.monotonic() < deadline
-            time.sleep(1)
+        soon(lambda: agent_pod(workloads, name)["status"]["phase"] == "Succeeded", 60, every=1)
         assert "deleted" in netns("cleanup", "-A", environment=environment).out
         assert pods.agents(environment) == []
         assert foreign in [one["metadata"]["name"] for one in pods.get(environment, "pods")["items"]]

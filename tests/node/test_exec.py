@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ from kubectl_netns.errors import NetnsError, NoCommandError, NotExecutableError
 from kubectl_netns.execution import Execution
 from kubectl_netns.model import Pod
 from tests.node.worlds import World, sh
+from tests.soon import soon
 
 AGENT = """
 import json, os, sys
@@ -74,10 +75,7 @@ class Inside:
 def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
     world.add("a")
     yield Inside(world, tmp_path)
-    deadline = time.monotonic() + 5
-    while sh("ip", "netns", "pids", world.name("a")).split():  # the oracle: nobody is left in there
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    soon(lambda: not sh("ip", "netns", "pids", world.name("a")).split(), 5)  # the oracle: nobody is left in there
 
 
 def alive(marker: str) -> list[str]:
@@ -89,13 +87,6 @@ def alive(marker: str) -> list[str]:
         except (OSError, UnicodeDecodeError):
             continue
     return found
-
-
-def soon(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_it_is_in_the_namespace(inside: Inside) -> None:
@@ -228,7 +219,7 @@ def test_a_slow_reader_loses_nothing(inside: Inside) -> None:
 def test_a_full_disk_is_told_and_ends_the_command(inside: Inside) -> None:
     with open("/dev/full", "wb") as full, pytest.raises(NetnsError, match="cannot be written: No space left"):
         inside.run(("sh", "-c", "echo x; exec sleep 86399"), Streams(None, full.fileno(), 2, False, print, lambda: None))
-    soon(lambda: not alive("86399"))
+    soon(lambda: not alive("86399"), 10)
 
 
 @pytest.mark.parametrize("command", ["sleep 86398 & exit 3", "(setsid nohup sleep 86398 >/dev/null 2>&1 &); exit 3"])
@@ -246,7 +237,7 @@ def test_what_is_ended_may_say_good_bye_even_if_it_is_stopped(inside: Inside) ->
 def test_a_stranger_that_goes_on_writing_is_not_waited_for(inside: Inside) -> None:
     """It opened the command's stdout by itself, and so nobody here can end it; as a daemon has it that was handed the descriptor."""
     def write() -> None:
-        soon(lambda: alive("86394"))
+        soon(lambda: alive("86394"), 10)
         (command,) = alive("86394")
         with open(f"/proc/{command}/fd/1", "wb") as out:
             inside.world.start("timeout", "60", "yes", stdout=out)
@@ -279,7 +270,7 @@ def test_a_second_interrupt_leaves(inside: Inside) -> None:
         threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         inside("sh", "-c", "trap '' INT HUP; while :; do sleep 0.1 86397; done")
-    soon(lambda: not alive("86397"))
+    soon(lambda: not alive("86397"), 10)
 
 
 def test_a_termination_that_is_ignored_leaves(inside: Inside) -> None:
@@ -292,7 +283,7 @@ def test_a_termination_that_is_ignored_leaves(inside: Inside) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert relay.GRACE <= time.monotonic() - begun < relay.GRACE + 4
-    soon(lambda: not alive("86396"))
+    soon(lambda: not alive("86396"), 10)
 
 
 def test_files_are_read_in_the_pods_own_root(inside: Inside, tmp_path: Path) -> None:
@@ -307,7 +298,7 @@ def test_files_are_read_in_the_pods_own_root(inside: Inside, tmp_path: Path) -> 
         "nsenter", f"--net={inside.world.path('a')}", sys.executable, "-c",
         f"import os, signal; os.chroot({str(root)!r}); os.chdir('/'); signal.pause()",
     )  # fmt: skip
-    soon(lambda: os.readlink(f"/proc/{pod.pid}/root") == str(root))
+    soon(lambda: os.readlink(f"/proc/{pod.pid}/root") == str(root), 10)
     inside.files = {"/etc/resolv.conf": [1 << 22, pod.pid], "/etc/hosts": [pod.pid]}
     def machine() -> tuple[object, ...]:
         mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if line.split()[4].startswith(("/sys", "/etc"))]
@@ -335,7 +326,7 @@ def test_a_pods_device_is_not_even_opened(inside: Inside, tmp_path: Path) -> Non
         "nsenter", f"--net={inside.world.path('a')}", sys.executable, "-c",
         f"import os, signal; os.chroot({str(root)!r}); os.chdir('/'); signal.pause()",
     )  # fmt: skip
-    soon(lambda: os.readlink(f"/proc/{pod.pid}/root") == str(root))
+    soon(lambda: os.readlink(f"/proc/{pod.pid}/root") == str(root), 10)
     inside.files = {"/etc/resolv.conf": [pod.pid]}
     opened: list[int] = []
 
@@ -363,7 +354,7 @@ def test_a_kits_root_is_that_of_its_process(inside: Inside, tmp_path: Path) -> N
     (tmp_path / "only-here/x").touch(0o755)
     script = f"import os, signal; os.chroot({str(tmp_path)!r}); os.chdir('/only-here'); signal.pause()"
     init = inside.world.start("unshare", "--mount", sys.executable, "-c", script)
-    soon(lambda: os.readlink(f"/proc/{init.pid}/root") == str(tmp_path))
+    soon(lambda: os.readlink(f"/proc/{init.pid}/root") == str(tmp_path), 10)
     kits = [tools.Kit("node", "", {}, init.pid), tools.Kit("image", "", {}, 0)]
     for wanted, path in (kits[:1], "/only-here/x"), (kits, "/bin/sh"):
         child = os.fork()
@@ -392,7 +383,7 @@ def test_whoever_is_killed_takes_the_command_along(inside: Inside, victim: str) 
         return {_parent(one) for one in alive("86395")} - {*alive("86395")}
 
     def kill() -> None:
-        soon(lambda: len(alive("86395")) == 3 and len(above()) == 1)
+        soon(lambda: len(alive("86395")) == 3 and len(above()) == 1, 10)
         (supervisor,) = above()
         os.kill(int(supervisor if victim == "supervisor" else _parent(supervisor)), signal.SIGKILL)
 
@@ -402,12 +393,12 @@ def test_whoever_is_killed_takes_the_command_along(inside: Inside, victim: str) 
         inside("sh", "-c", "(setsid nohup sleep 86395 >/dev/null 2>&1 &); trap '' HUP; sleep 86395 & exec sleep 86395")
     thread.join()
     assert victim == "agent" or not alive("86395")
-    soon(lambda: not alive("86395"))
+    soon(lambda: not alive("86395"), 10)
 
 
 def test_even_without_both_the_command_ends(inside: Inside) -> None:
     def kill() -> None:
-        soon(lambda: alive("86392"))
+        soon(lambda: alive("86392"), 10)
         supervisor = _parent(alive("86392")[0])
         agent = int(_parent(supervisor))
         os.kill(agent, signal.SIGSTOP)
@@ -419,7 +410,7 @@ def test_even_without_both_the_command_ends(inside: Inside) -> None:
     with pytest.raises(NetnsError, match="connection with the command was lost"):
         inside("sleep", "86392")
     thread.join()
-    soon(lambda: not alive("86392"))
+    soon(lambda: not alive("86392"), 10)
 
 
 def _parent(pid: str) -> str:

@@ -20,8 +20,10 @@ from kubectl_netns.agent.place import HERE
 from kubectl_netns.agent.runtimes.base import Holder, RuntimeUnavailable
 from kubectl_netns.model import NetworkNamespace, Pod, Sandbox
 from kubectl_netns.questions import Clue, Question
+from tests import oracle
 from tests.conftest import netns
 from tests.node.worlds import RUN, World, read, sh
+from tests.soon import soon
 
 HOLDERS = {
     "descriptor": """
@@ -91,10 +93,7 @@ def test_what_holds_a_namespace_is_told_and_it_is_entered_that_way(world: World,
     assert [link.name for link in one.interfaces] == ["lo", "too", "inside"]
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 5
-    while found(inode) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert found(inode) == []
+    soon(lambda: found(inode) == [], 5)
     Path(f"/tmp/{world.name('a')}").unlink(missing_ok=True)
 
 
@@ -210,7 +209,7 @@ def test_every_namespace_that_lsns_and_ip_know(world: World) -> None:
     world.start("nsenter", f"--net={world.path('held')}", "sleep", "60")
     world.start("unshare", "--net", "sleep", "60")
     time.sleep(0.3)
-    listed = {int(one["ns"]) for one in json.loads(sh("lsns", "-J", "-t", "net", "-o", "NS"))["namespaces"]}
+    listed = oracle.namespaces(lambda words: sh(*words, check=False))
     named = {path.stat().st_ino for path in RUN.iterdir() if path.stat().st_dev == os.stat("/proc/self/ns/net").st_dev}
     ours = {one.namespace.inode: one for one in read() if one.namespace.inode is not None}
     assert set(ours) >= listed | named
@@ -293,10 +292,7 @@ def test_nothing_is_pinned(world: World) -> None:
     outside = world.veth_to_host("a")
     assert netns("--local", "list").status == 0
     sh("ip", "netns", "del", world.name("a"))
-    deadline = time.monotonic() + 5
-    while (gone := outside not in sh("ip", "-br", "link")) is False and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert gone
+    soon(lambda: outside not in sh("ip", "-br", "link"), 5)
 
 
 def test_namespaces_that_come_and_go_are_no_failure(world: World) -> None:
@@ -348,9 +344,7 @@ def test_a_process_that_ends_while_others_live_on_in_its_namespace(world: World,
 def test_a_namespace_of_another_user_namespace(world: World) -> None:
     """Of a pod with a user namespace of its own: entered from the node's."""
     process = world.start("unshare", "--user", "--map-root-user", "--net", "sh", "-c", "ip link set lo up; exec sleep 60")
-    deadline = time.monotonic() + 5
-    while os.stat(f"/proc/{process.pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino and time.monotonic() < deadline:
-        time.sleep(0.05)
+    soon(lambda: os.stat(f"/proc/{process.pid}/ns/net").st_ino != os.stat("/proc/self/ns/net").st_ino, 5)
     time.sleep(0.2)
     (one,) = found(os.stat(f"/proc/{process.pid}/ns/net").st_ino)
     assert [(link.name, link.state) for link in one.interfaces] == [("lo", "up")]

@@ -24,6 +24,7 @@ from kubectl_netns.errors import ProtocolError
 from kubectl_netns.execution import Execution
 from kubectl_netns.model import Pod
 from kubectl_netns.wire import Kind
+from tests.soon import soon
 
 EXECUTION = Execution(Pod("shop", "web", None), ("x",), "auto", True, None)
 PIPE = 1 << 16  # what a pipe holds
@@ -327,9 +328,7 @@ def test_a_terminal_stays_open_to_the_end(scene: Scene) -> None:
     scene.say(Kind.CLOSED, b"\1")
     scene.turns()
     os.write(slave, b"x")
-    deadline = time.monotonic() + 10
-    while scene.said(Kind.STDOUT, 1) != b"x":
-        assert time.monotonic() < deadline
+    soon(lambda: scene.said(Kind.STDOUT, 1) == b"x", 10)
     os.close(slave)
 
 

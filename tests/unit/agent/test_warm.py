@@ -24,6 +24,7 @@ from kubectl_netns.agent import warm
 from kubectl_netns.client import bundle, nodes, waiter
 from kubectl_netns.model import Pod
 from kubectl_netns.questions import Question
+from tests.soon import soon
 
 from .cri_server import CriServer
 from .test_docker_engine import Podman
@@ -103,14 +104,6 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
             os.kill(pid, signal.SIGKILL)
 
 
-def until(what: object, seconds: float = 15.0) -> None:
-    assert callable(what)
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_it_serves_whoever_comes_and_remembers_nothing(kept: Kept) -> None:
     kept.first()
     (waiting,) = kept.waiting()
@@ -119,7 +112,7 @@ def test_it_serves_whoever_comes_and_remembers_nothing(kept: Kept) -> None:
     together = [kept.knock() for _ in range(4)]
     for one in together:
         kept.heard(*one.communicate(kept.words(), timeout=20))
-    until(lambda: kept.waiting() == [waiting])
+    soon(lambda: kept.waiting() == [waiting], 15)
     assert {os.readlink(f"/proc/{waiting}/fd/{number}") for number in range(3)} == {"/dev/null"}
     assert not [one for one in os.listdir(f"/proc/{waiting}/fd") if os.readlink(f"/proc/{waiting}/fd/{one}").startswith("pipe:")]
 
@@ -167,25 +160,25 @@ def test_the_agent_that_is_forked_is_as_if_it_had_been_started(kept: Kept) -> No
     kept.first()
     (waiting,) = kept.waiting()
     process = kept.knock()
-    until(lambda: len(kept.waiting()) == 2)
+    soon(lambda: len(kept.waiting()) == 2, 15)
     (agent,) = set(kept.waiting()) - {waiting}
-    until(lambda: os.getsid(agent) == agent)
+    soon(lambda: os.getsid(agent) == agent, 15)
     assert os.getsid(waiting) == waiting
     ignored, mask = int(told(agent)["SigIgn"], 16), int(told(agent)["Umask"], 8)
     os.umask(ours := os.umask(0))
     assert not ignored & 1 << signal.SIGCHLD - 1 and mask == ours
-    until(lambda: os.readlink(f"/proc/{agent}/fd/0") == os.readlink(f"/proc/{process.pid}/fd/0"))
+    soon(lambda: os.readlink(f"/proc/{agent}/fd/0") == os.readlink(f"/proc/{process.pid}/fd/0"), 15)
     pipes = [one for one in os.listdir(f"/proc/{agent}/fd") if os.readlink(f"/proc/{agent}/fd/{one}").startswith("pipe:")]
     assert len(pipes) == 4 and process.poll() is None  # stdin, stderr, stderr in place of stdout, and where stdout has gone: for frames
     kept.heard(*process.communicate(kept.words(), timeout=20))
-    until(lambda: Path(f"/proc/{waiting}/task/{waiting}/children").read_text() == "")
+    soon(lambda: Path(f"/proc/{waiting}/task/{waiting}/children").read_text() == "", 15)
 
 
 def test_an_agent_that_is_asked_nothing_ends(kept: Kept) -> None:
     kept.impatient()
     (waiting,) = kept.waiting()
     process = kept.knock()
-    until(lambda: len(kept.waiting()) == 2)
+    soon(lambda: len(kept.waiting()) == 2, 15)
     assert process.wait(10) == 0 and kept.waiting() == [waiting]
 
 
@@ -198,7 +191,7 @@ def test_it_ends_with_the_waiter(kept: Kept) -> None:
     kept.first()
     kept.waiter.terminate()
     kept.waiter.wait()
-    until(lambda: not kept.waiting(), warm.LOOK + 5)
+    soon(lambda: not kept.waiting(), warm.LOOK + 5)
     process = kept.knock()
     assert process.communicate(kept.words(), timeout=20)[1] == b"kubectl-netns: nobody is at the door\n" and process.returncode == 1
 
@@ -218,11 +211,11 @@ def test_an_agent_whose_client_has_gone_ends_and_the_one_who_knocked_too(kept: K
     kept.first()
     (waiting,) = kept.waiting()
     process = kept.knock()
-    until(lambda: len(kept.waiting()) == 2)
+    soon(lambda: len(kept.waiting()) == 2, 15)
     assert process.stdin
     process.stdin.close()
     assert process.wait(10) == 0
-    until(lambda: kept.waiting() == [waiting])
+    soon(lambda: kept.waiting() == [waiting], 15)
 
 
 def test_a_door_that_nobody_opens_is_replaced_and_one_that_is_attended_is_not(kept: Kept) -> None:
@@ -233,7 +226,7 @@ def test_a_door_that_nobody_opens_is_replaced_and_one_that_is_attended_is_not(ke
     assert len(first) == 1
     kept.ask()
     kept.first()
-    until(lambda: kept.waiting() == first)
+    soon(lambda: kept.waiting() == first, 15)
 
 
 def test_without_a_place_for_the_door_the_first_is_served_all_the_same(kept: Kept) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import pytest
+
+from tests.soon import soon
 
 START = "from kubectl_netns.client import children\nimport sys\nprint(children.start(['sleep', '60']).pid, flush=True)\n"
 
@@ -24,10 +25,7 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize("end", ["", "sys.exit(130)", "raise KeyboardInterrupt"])
 def test_a_child_ends_with_us(end: str) -> None:
     done = subprocess.run([sys.executable, "-c", START + end], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20)
-    deadline = time.monotonic() + 5
-    while alive(int(done.stdout)):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    soon(lambda: not alive(int(done.stdout)), 5)
 
 
 def test_none_is_started_while_we_end() -> None:

@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +20,7 @@ from kubectl_netns.errors import ExitStatus, NetnsError, NodeError, ProtocolErro
 from kubectl_netns.execution import Execution
 from kubectl_netns.model import Pod
 from kubectl_netns.wire import Kind
+from tests.soon import soon
 
 BEGIN = """
 import json, os, sys, time
@@ -258,13 +258,6 @@ def test_it_pings(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     assert talk("hello(); started(); exited(reader.receive()[0])") == Kind.PING
 
 
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_an_outlet_tells_when_it_is_full_and_when_it_is_not() -> None:
     reading, writing = os.pipe()
     changes = threading.Semaphore(0)
@@ -278,7 +271,7 @@ def test_an_outlet_tells_when_it_is_full_and_when_it_is_not() -> None:
     assert outlet.room and outlet.empty and outlet.failure is None
     os.close(reading)
     outlet.put(b"x")
-    until(lambda: outlet.closed)
+    soon(lambda: outlet.closed, 5)
     outlet.put(b"more")
     assert outlet.empty
     os.close(writing)
@@ -303,7 +296,7 @@ def test_a_full_device_is_no_closed_one() -> None:
     with open("/dev/full", "wb") as full:
         outlet = Outlet(full.fileno(), lambda: None)
         outlet.put(b"x")
-        until(lambda: outlet.failure is not None)
+        soon(lambda: outlet.failure is not None, 5)
         assert not outlet.closed
 
 
@@ -311,7 +304,7 @@ def test_a_stdout_that_is_closed_is_a_closed_one() -> None:
     """`>&-`"""
     outlet = Outlet(900, lambda: None)
     outlet.put(b"x")
-    until(lambda: outlet.closed)
+    soon(lambda: outlet.closed, 5)
 
 
 def test_a_terminals_size() -> None:
