@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -24,6 +26,10 @@ OUTPUT = "Output"
 SHOWN = ("routes", "neighbours", "rules", "sockets", "statistics")
 REQUEST_TIMEOUT = 30.0
 DEFAULT_IMAGE = "docker.io/library/python:3-alpine"
+HOUR = 3600.0
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": HOUR}
+PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+PLAIN, GO = re.compile(r"[0-9]+"), re.compile(f"(?:{PART.pattern})+")
 
 
 class Format(str, Enum):
@@ -96,7 +102,9 @@ class Access:
     @property
     def request_seconds(self) -> float:
         """What one request may take; 0 is kubectl's word for no limit, and everything here has one."""
-        return duration("--request-timeout", self.request_timeout) if self.request_timeout not in (None, "0") else REQUEST_TIMEOUT
+        if self.request_timeout in (None, "0"):
+            return REQUEST_TIMEOUT
+        return duration("--request-timeout", self.request_timeout, math.inf)
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ class Agents(Access):
     agent_namespace: Annotated[
         Text, _of_the_agent("--agent-namespace", metavar="NAMESPACE", help="Namespace of its pod; by default the context's.")
     ] = None
-    timeout: Annotated[str, _of_the_agent("--timeout", metavar="TIME", help="How long a node may take: 90, 90s or 2m.")] = "60s"
+    timeout: Annotated[str, _of_the_agent("--timeout", metavar="TIME", help="How long a node may take: 90s or 1m30s.")] = "60s"
 
     keep: Annotated[
         str,
@@ -174,13 +182,15 @@ class Common(Anywhere):
         return SHOWN if "all" in words else tuple(word for word in SHOWN if word in words)
 
 
-def duration(option: str, text: str) -> float:
-    """Seconds of `90`, `90s`, `2m` or `1h`. Raises UsageError, which names the option."""
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
-    if not number.isdecimal() or not 0 < int(number) * unit <= 3600:
-        raise UsageError(f'{option}: "{text}" is no time: write 90, 90s or 2m, an hour at most')
-    return float(int(number) * unit)
+def duration(option: str, text: str, most: float = HOUR) -> float:
+    """Seconds of `90`, or of Go's `90s`, `2m`, `1m30s`, `500ms`. Raises UsageError, which names the option."""
+    parts = [(text, "s")] if PLAIN.fullmatch(text) else PART.findall(text) if GO.fullmatch(text) else []
+    if not parts:
+        raise UsageError(f'{option}: "{text}" is no time', "write 90, 90s, 2m or 1m30s")
+    seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+    if not 0 < seconds <= most:
+        raise UsageError(f"{option}: {text} is {'too long' if seconds else 'no time at all'}", "an hour is the most")
+    return seconds
 
 
 @functools.cache

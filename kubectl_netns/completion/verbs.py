@@ -42,7 +42,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--verbose -v", "", "Tell what is done, each step with its time.", "show list exec find link unlink cleanup"),
     Option("--image", "IMAGE", "Image with python3 for the agent.", "show list exec find link unlink cleanup"),
     Option("--agent-namespace", "NAMESPACE", "Namespace of its pod; by default the context's.", "show list exec find link unlink cleanup"),
-    Option("--timeout", "TIME", "How long a node may take: 90, 90s or 2m.", "show list exec find link unlink cleanup"),
+    Option("--timeout", "TIME", "How long a node may take: 90s or 1m30s.", "show list exec find link unlink cleanup"),
     Option("--keep", "TIME", "Leave it for the next command on its node, for so long.", "show list exec find link unlink cleanup"),
     Option("--local", "", "Look at this machine itself; no cluster is asked.", "show list exec find link unlink"),
     Option("--output -o", "VALUE", "How to print the answer.", "show list find", values="table wide json yaml ip name"),
