@@ -5,8 +5,10 @@ END, whose payload is the SHA-256 of all frames that it sent before, so that a c
 (kubectl exec can cut output short and still exit 0). Bytes in front of the first frame are noise (a shell's greeting, a
 warning) and are skipped, up to a bound; between frames nothing is tolerated.
 
-    client → agent   HELLO {version, nonce}   QUESTION […]   PING (empty, every few seconds)   END
+    client → agent   HELLO {version, nonce, keep}   QUESTION […]   PING (empty, every few seconds)   END
     agent  → client  HELLO {version, nonce}   ANSWER […] or ERROR {message}   END
+
+`keep`: for how many seconds the agent's pod is to stay after this, if that is longer than it would.
 
 A fact is the array of its fields in their order: both sides are of the same version, or part at once.
 Instead of QUESTION there may be another kind of REQUESTS; its ANSWER is then the fact that its `reply` names.

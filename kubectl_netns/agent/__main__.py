@@ -55,10 +55,10 @@ def serve(place: Place, requests: BinaryIO, replies: BinaryIO) -> int:
 
     reader, writer = wire.Reader(_read1(requests)), wire.Writer(write)
     try:
-        hello = _expect(reader, wire.Kind.HELLO)
-        nonce = str(json.loads(hello)["nonce"])
+        hello = json.loads(_expect(reader, wire.Kind.HELLO))
+        nonce, keep = str(hello["nonce"]), int(hello.get("keep", 0))
         writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
-        _sign(nonce)
+        _sign(nonce, keep)
         kind, payload = _next(reader)
         if kind is wire.Kind.EXEC:
             from .session import Session  # not loaded for a question
@@ -120,10 +120,10 @@ def _follow(reader: wire.Reader, requests: BinaryIO, nonce: str) -> None:
         os._exit(1)
 
 
-def _sign(nonce: str) -> None:
-    """A sign of life for the waiter; with --local there is none."""
+def _sign(nonce: str, keep: int = 0) -> None:
+    """A sign of life for the waiter, or the seconds that it is to stay after the last one; with --local there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waiter, suppress(OSError):
-        waiter.sendto(b"+", f"\0kubectl-netns-{nonce}")
+        waiter.sendto(b"%d" % keep if keep else b"+", f"\0kubectl-netns-{nonce}")
 
 
 def _read1(stream: BinaryIO):  # type: ignore[no-untyped-def]

@@ -17,13 +17,15 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from .. import __version__
 from ..errors import KubectlError, NetnsError, NodeError
+from .background import Background
 from .cluster import Cluster, Object
 from .diagnosis import explain_refusal, stage_of, stage_reason
 from .kubectl import Kubectl
@@ -36,6 +38,8 @@ IDLE = 30
 PART_OF = "app.kubernetes.io/part-of"
 LABELS = {"app.kubernetes.io/name": "netns-agent", PART_OF: "kubectl-netns"}
 STARTED_BY, VERSION, KEEP = "kubectl-netns/started-by", "kubectl-netns/version", "kubectl-netns/keep"
+IN_USE = "kubectl-netns/exec-"  # one for each command that runs in an agent that was kept, with its beginning
+ENDED = ("Succeeded", "Failed")
 # merged into the container by `kubectl debug --custom` (1.31; 1.30 where KUBECTL_DEBUG_CUSTOM_PROFILE is set)
 CUSTOM = {"resources": {"limits": {"cpu": "1", "memory": "256Mi"}, "requests": {"cpu": "10m", "memory": "32Mi"}}}
 CREATING = re.compile(r"pod (\S+) with container")
@@ -77,45 +81,45 @@ class AgentPod:
         self._uid: str | None = None
         self._closed = False
         self._deleted = False
-        self._kept = False
+        self._kept: float | None = None  # for so many seconds
         self._marked = False
         self._deadline = 0.0
         self._lock = threading.Lock()
 
-    def adopt(self) -> bool:
-        """Take over an agent that an earlier command of this user left on the node with --keep: same version, same image.
-
-        It is no more trusted than a new one: its words are checked, and it gets the agent's code anew.
-        """
-        running = f"spec.nodeName={self._node},status.phase=Running"
-        with suppress(NetnsError):
-            ours = self._cluster.pods(self._spec.namespace, labelSelector=f"{PART_OF}={LABELS[PART_OF]}", fieldSelector=running)
-            for pod in ours:
-                metadata, container = pod["metadata"], pod["spec"]["containers"][0]
-                notes = metadata.get("annotations") or {}
-                mine = notes.get(STARTED_BY) == started_by() and KEEP in notes
-                same = notes.get(VERSION) == __version__ and container["image"] == self._spec.image and is_waiting(pod)
-                if mine and same and "deletionTimestamp" not in metadata:
-                    self._name, self._uid, self.nonce = metadata["name"], metadata["uid"], container["command"][4]
-                    self._kept = True
-                    return True
-        return False
+    def adopt(self, pod: Object) -> None:
+        """Take over one that an earlier command has kept (`kept.py` finds it)."""
+        metadata, container = pod["metadata"], pod["spec"]["containers"][0]
+        self._name, self._uid, self.nonce = metadata["name"], metadata["uid"], container["command"][4]
+        note = metadata["annotations"][KEEP]
+        self._kept = float(note) if note.isdecimal() else 0.0
 
     def forget(self) -> None:
         """What was adopted does not answer: a new one is made instead, and the old one ends by itself."""
-        self._name = self._uid = None
-        self._kept = False
+        self._name = self._uid = self._kept = None
         self.nonce = secrets.token_hex(16)
 
     def keep(self) -> None:
-        """It has answered: if it is to be kept, and can be found again, `close` leaves it to its own clock.
+        """It has answered: if it is to be kept (for longer), and can be found again, `close` leaves it to its own clock.
 
         Only now may others adopt it: while its first command runs, that one may yet delete it.
         """
-        if self._spec.keep and self._marked and not self._kept:
+        if self._spec.keep > (self._kept or 0.0) and (self._marked or self._kept is not None):
             with suppress(NetnsError):
-                self._annotate({KEEP: str(int(self._spec.keep))})
-                self._kept = True
+                self._annotate({KEEP: f"{self._spec.keep:.0f}"})
+                self._kept = self._spec.keep
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While a command runs in one that was kept, its pod says so: `cleanup` leaves it alone."""
+        note = IN_USE + secrets.token_hex(4)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        noting = Background(lambda: self._annotate({note: now}))  # the command need not wait for it
+        try:
+            yield
+        finally:
+            with suppress(NetnsError):
+                noting.result()
+                self._annotate({note: None})
 
     def left(self) -> float:
         """Seconds of the node's time that are left. The clock starts at the first look at it."""
@@ -152,7 +156,7 @@ class AgentPod:
         with self._lock:
             self._closed = True
             creating = self._creating
-        if creating is None or self._deleted or self._kept:
+        if creating is None or self._deleted or self._kept is not None:
             return
         # its request may be on the way: a kubectl that is killed now could still leave a pod behind that nobody knows of
         try:
@@ -253,6 +257,12 @@ def is_agent(pod: Object) -> bool:
     """Whether a pod was made by this tool: its name is kubectl debug's, its container's ours."""
     containers = pod["spec"]["containers"]
     return pod["metadata"]["name"].startswith("node-debugger-") and [one["name"] for one in containers] == [CONTAINER]
+
+
+def is_kept_by_me(pod: Object) -> bool:
+    """Whether --keep left it, typed by the same person at the same machine."""
+    notes = pod["metadata"].get("annotations") or {}
+    return KEEP in notes and notes.get(STARTED_BY) == started_by()
 
 
 def is_waiting(pod: Object) -> bool:

@@ -82,7 +82,7 @@ class Cluster:
             return self._get(f"/api/v1/nodes/{quote(name, safe='')}")
         except Refused as error:
             if error.status == 404:
-                raise NotFoundError(f'no node "{name}"', "see `kubectl get nodes`") from error
+                raise NotFoundError(f'no node "{name}"') from error
             raise _explained(error, f"get node {name}") from error
 
     def nodes(self) -> Iterator[Object]:

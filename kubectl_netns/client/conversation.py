@@ -38,11 +38,12 @@ class Silent(Exception):
 
 
 def ask(
-    command: list[str], bundle: bytes, nonce: str, heard: Callable[[], object], request: Request[Reply], timeout: float
-) -> Reply:
+    command: list[str], bundle: bytes, nonce: str, heard: Callable[[], object], request: Request[Reply],
+    timeout: float, keep: float = 0.0,
+) -> Reply:  # fmt: skip
     """Run `command`, feed it the bundle and the request, and give its answer. Raises NetnsError, or Silent.
 
-    `heard` is called once the agent has said its first word.
+    `heard` is called once the agent has said its first word; `keep`: how long its pod is to stay after this.
     """
 
     def talk(child: Child, reader: wire.Reader, writer: wire.Writer) -> Reply:
@@ -54,18 +55,18 @@ def ask(
         child.flush()
         return answer
 
-    return hold(command, bundle, nonce, wire.kind_of(request), wire.encode(request), timeout, talk)
+    return hold(command, bundle, nonce, wire.kind_of(request), wire.encode(request), timeout, talk, keep)
 
 
 def hold(
     command: list[str], bundle: bytes, nonce: str, kind: wire.Kind, request: wire.Data, timeout: float,
-    talk: Callable[[Child, wire.Reader, wire.Writer], Result],
+    talk: Callable[[Child, wire.Reader, wire.Writer], Result], keep: float,
 ) -> Result:  # fmt: skip
     """Run `command`, feed it the bundle and the request, and let `talk` hear what it says. Raises NetnsError, or Silent."""
     with tempfile.TemporaryFile() as complaints, Child(command, complaints, time.monotonic() + timeout) as child:
         writer = wire.Writer(child.put)
         child.put(bundle)
-        writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce}).encode())
+        writer.send(wire.Kind.HELLO, json.dumps({"version": wire.VERSION, "nonce": nonce, "keep": int(keep)}).encode())
         writer.send(kind, request)
         try:
             return talk(child, wire.Reader(child.take), writer)

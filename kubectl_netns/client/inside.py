@@ -8,6 +8,7 @@ from ..errors import NetnsError, NoCommandError, NoNamespaceError, NotFoundError
 from ..execution import Execution
 from ..model import Pod
 from . import rights, survey, targets
+from .kept import Kept
 from .nodes import ClusterNode, LocalNode, refuse_unusable
 from .streams import Streams
 from .survey import Reach
@@ -19,7 +20,7 @@ def run(reach: Reach, word: str, execution: Execution, streams: Streams, complai
         target = targets.find(reach.cluster, reach.kubectl, word, reach.note)
         facts = reach.cluster.node(target.node)
         refuse_unusable(reach.cluster, facts)
-        node = ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec)
+        node = ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec, Kept(reach.cluster, reach.spec))
         try:
             return node.execute(execution._replace(pod=target.pod), streams, reach.progress)
         except NoCommandError as error:

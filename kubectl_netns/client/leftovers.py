@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from .agent_pod import KEEP, LIFETIME, PYTHON, STARTED_BY, is_agent, started_by
+from .agent_pod import ENDED, IN_USE, LIFETIME, PYTHON, STARTED_BY, is_agent, is_kept_by_me
 from .cluster import Cluster, Object
 
-ENDED = ("Succeeded", "Failed")
 MARK = "\\0kubectl-netns-"
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """`ended`: its containers are; `mine`: kept by --keep; `stuck`: it never started, and its client has long given up.
+    """`ended`: its containers are; `idle`: I kept it, and run nothing in it; `stuck`: never started, and its client has given up.
 
     Any other may be in use, or ends by itself within a minute.
     """
@@ -31,7 +30,7 @@ class Leftover:
     phase: str
     started_by: str | None
     created_at: str
-    mine: bool
+    idle: bool
     stuck: bool
 
     @property
@@ -61,7 +60,7 @@ def _facts(pod: Object) -> Leftover:
     return Leftover(
         metadata["namespace"], metadata["name"], metadata["uid"], pod["spec"].get("nodeName") or "",
         pod.get("status", {}).get("phase") or "Unknown", notes.get(STARTED_BY),
-        metadata["creationTimestamp"], KEEP in notes and notes.get(STARTED_BY) == started_by(), _is_stuck(pod),
+        metadata["creationTimestamp"], is_kept_by_me(pod) and not any(note.startswith(IN_USE) for note in notes), _is_stuck(pod),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""What somebody may have meant who named a pod that is not there: for a hint, so it may fail, and may not take long.
+"""What somebody may have meant who named a pod, or a node, that is not there: for a hint, so it may fail, and may not take long.
 
-Asked only when the pod was not found: one list of the namespace's pods, one of all pods with this very name.
+Asked only when it was not found: one list of the namespace's pods and one of all pods with this very name, or one of the nodes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,19 @@ OFFERED = 3
 ALIKE = 0.7
 
 
-def hint(cluster: Cluster, name: str) -> str:
-    near = Background(lambda: _near(cluster, name))
+def pod(cluster: Cluster, name: str) -> str:
+    near = Background(lambda: _alike(name, [one["metadata"]["name"] for one in cluster.pods(cluster.namespace)]))
     elsewhere = Background(lambda: _elsewhere(cluster, name))
     unknown = f"see `kubectl get pods -n {cluster.namespace}`; another namespace is chosen with -n"
     return "; ".join(_known(near, elsewhere)) or unknown
+
+
+def node(cluster: Cluster, name: str) -> str:
+    near = Background(lambda: _alike(name, [one["metadata"]["name"] for one in cluster.nodes()]))
+    with suppress(NetnsError):
+        if near.done(SECONDS) and (names := near.result()):
+            return f"did you mean {_choice(names)}?"
+    return "`kubectl get nodes` shows their names"
 
 
 def _known(near: Background[list[str]], elsewhere: Background[list[str]]) -> Iterator[str]:
@@ -33,12 +41,12 @@ def _known(near: Background[list[str]], elsewhere: Background[list[str]]) -> Ite
             yield f"there is one of this name with -n {_choice(namespaces)}"
 
 
-def _near(cluster: Cluster, name: str) -> list[str]:
-    """Those that begin with it, as a deployment's do with the deployment's name; else those that look alike."""
+def _alike(name: str, names: list[str]) -> list[str]:
+    """Those that begin with it, as a deployment's pods or a node's full name do; else those that look alike."""
     from difflib import get_close_matches
 
-    names = [pod["metadata"]["name"] for pod in cluster.pods(cluster.namespace)]
-    return [one for one in names if one.startswith(f"{name}-")] or sorted(get_close_matches(name, names, OFFERED, ALIKE))
+    longer = [one for one in names if one.startswith((f"{name}-", f"{name}."))]
+    return longer or sorted(get_close_matches(name, names, OFFERED, ALIKE))
 
 
 def _elsewhere(cluster: Cluster, name: str) -> list[str]:

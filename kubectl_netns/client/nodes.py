@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,6 +17,7 @@ from . import bundle, conversation, relay
 from .agent_pod import AgentPod, Progress, Spec
 from .background import Background
 from .cluster import Cluster, Object
+from .kept import Kept
 from .kubectl import Kubectl
 from .streams import Streams
 
@@ -25,12 +28,13 @@ BOOT, KNOCK = (Path(__file__).with_name(name) for name in ("boot.py", "knock.py"
 LEASE_STALE = 60.0  # a kubelet renews its lease every 10 s, and is given up after 40
 Result = TypeVar("Result")
 Said = TypeVar("Said", covariant=True)
+Meanwhile = Callable[[], AbstractContextManager[object]]
 
 
 class Talk(Protocol[Said]):
-    """One conversation with an agent: the command line that reaches it, its bundle, our nonce."""
+    """One conversation with an agent: the command line that reaches it, its bundle, our nonce, how long it is to stay."""
 
-    def __call__(self, command: list[str], bundle: bytes, nonce: str, /, *, timeout: float) -> Said: ...
+    def __call__(self, command: list[str], bundle: bytes, nonce: str, /, *, timeout: float, keep: float = 0.0) -> Said: ...
 
 
 class Node(Protocol):
@@ -52,39 +56,48 @@ class Node(Protocol):
 class ClusterNode:
     """Implements Node through an agent pod."""
 
-    def __init__(self, cluster: Cluster, kubectl: Kubectl, node: Object, spec: Spec) -> None:
+    def __init__(self, cluster: Cluster, kubectl: Kubectl, node: Object, spec: Spec, kept: Kept) -> None:
         self.name: str = node["metadata"]["name"]
         self._spec = spec
+        self._kept = kept
         self._runtime: str = node["status"]["nodeInfo"]["containerRuntimeVersion"].partition("://")[0]
         self._pod = AgentPod(cluster, kubectl, self.name, spec, secrets.token_hex(16))
 
     def ask(self, request: Request[Reply], progress: Progress) -> Reply:
         doing = partial(progress, f"reading the namespaces of {self.name}")
         talk = partial(conversation.ask, heard=doing, request=request.at(self._runtime))
-        return self._hold(talk, progress, again=(conversation.Silent, ProtocolError))
+        return self._hold(talk, progress, nullcontext, again=(conversation.Silent, ProtocolError))
 
     def execute(self, execution: Execution, streams: Streams, progress: Progress) -> int:
         asked = execution._replace(runtime=self._runtime)
         doing = partial(progress, f"starting the command on {self.name}")
         talk = partial(relay.execute, heard=doing, execution=asked, streams=streams)
-        return self._hold(talk, progress, again=(conversation.Silent,))
+        return self._hold(talk, progress, self._pod.in_use, again=(conversation.Silent,))
 
-    def _hold(self, talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]) -> Result:
-        """`again`: after which failures of an agent that was kept a new one may be asked: not where a command may have run."""
+    def _hold(self, talk: Talk[Result], progress: Progress, meanwhile: Meanwhile, again: tuple[type[Exception], ...]) -> Result:
+        """`meanwhile` holds while an agent that was kept is talked with.
+
+        `again`: after which of its failures a new one may be asked: not where a command may have run.
+        """
         self._pod.left()  # the clock starts: adopting, creating and talking share the node's time
-        result = self._adopted(talk, progress, again)
+        result = self._adopted(talk, progress, meanwhile, again)
         if result is None:
             result = self._created(talk, progress)
         self._pod.keep()
         return result
 
-    def _adopted(self, talk: Talk[Result], progress: Progress, again: tuple[type[Exception], ...]) -> Result | None:
+    def _adopted(
+        self, talk: Talk[Result], progress: Progress, meanwhile: Meanwhile, again: tuple[type[Exception], ...]
+    ) -> Result | None:
         """From an agent that an earlier command has kept; None where there is none, or it says nothing."""
-        if not self._pod.adopt():
+        pod = self._kept.on(self.name)
+        if pod is None:
             return None
+        self._pod.adopt(pod)
         progress(f"using the agent that was kept on {self.name}")
         try:
-            return self._awake(talk)
+            with meanwhile():
+                return self._awake(talk)
         except again:  # its time was up, or it is not what it seems
             self._pod.forget()
             return None
@@ -127,7 +140,8 @@ class ClusterNode:
         return self._talk(talk, boot("python3", packed, *(["stay", _door(), self._pod.nonce] if stay else [])), packed)
 
     def _talk(self, talk: Talk[Result], words: list[str], packed: bytes) -> Result:
-        return talk(self._pod.exec_command(*words), packed, self._pod.nonce, timeout=max(LEAST, self._pod.left()))
+        left = max(LEAST, self._pod.left())
+        return talk(self._pod.exec_command(*words), packed, self._pod.nonce, timeout=left, keep=self._spec.keep)
 
     def close(self) -> None:
         self._pod.close()

@@ -37,7 +37,7 @@ HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def execute(
     command: list[str], bundle: bytes, nonce: str, heard: Callable[[], object],
-    execution: Execution, timeout: float, streams: Streams,
+    execution: Execution, timeout: float, streams: Streams, keep: float = 0.0,
 ) -> int:  # fmt: skip
     """The command's exit status. `timeout` is for its start. Raises NetnsError, or conversation.Silent before the first word."""
 
@@ -53,7 +53,7 @@ def execute(
             streams.tell(f"warning: {warning.message}")
         return _Relay(child, reader, writer, streams).run()
 
-    return hold(command, bundle, nonce, Kind.EXEC, wire.encode(execution), timeout, talk)
+    return hold(command, bundle, nonce, Kind.EXEC, wire.encode(execution), timeout, talk, keep)
 
 
 def _started(reader: wire.Reader) -> Started:

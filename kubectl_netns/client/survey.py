@@ -16,12 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ..errors import NetnsError, NoPodError, UsageError
+from ..errors import NetnsError, NoPodError, NotFoundError, UsageError
 from ..model import NetworkNamespace, Pod, Warning
 from ..questions import Answer, Question, Reply, Request
-from . import rights, targets
+from . import meant, rights, targets
 from .agent_pod import Progress, Spec
 from .cluster import Cluster, Object
+from .kept import Kept
 from .kubectl import Kubectl
 from .nodes import ClusterNode, LocalNode, Node, refuse_unusable
 
@@ -147,12 +148,17 @@ def ask(
     reach: Reach, questions: Mapping[str, Request[Reply]], known: dict[str, Object] | None = None
 ) -> tuple[dict[str, Reply], list[NetnsError]]:
     """Every node at once. Whatever ends this, also an interrupt, no agent is left behind. `known` spares looking nodes up."""
+    kept = Kept(reach.cluster, reach.spec)
+
     def usable(name: str) -> Node:
         if not name:
             raise UsageError("--node wants a node's name", "see `kubectl get nodes`")
-        facts = (known or {}).get(name) or reach.cluster.node(name)
+        try:
+            facts = (known or {}).get(name) or reach.cluster.node(name)
+        except NotFoundError as error:
+            raise NotFoundError(error.message, meant.node(reach.cluster, name)) from error
         refuse_unusable(reach.cluster, facts)
-        return ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec)
+        return ClusterNode(reach.cluster, reach.kubectl, facts, reach.spec, kept)
 
     looked_up = _each(questions, usable, reach.detail, "nodes were looked up")
     failures = [outcome for outcome in looked_up.values() if isinstance(outcome, NetnsError)]

@@ -55,7 +55,7 @@ def find(cluster: Cluster, kubectl: Kubectl, word: str, note: Note) -> Target:
     try:
         return target(look_up(cluster, kubectl, word, note))
     except NoPodError as error:
-        raise NoPodError(error.name, error.message, meant.hint(cluster, error.name)) from error
+        raise NoPodError(error.name, error.message, meant.pod(cluster, error.name)) from error
 
 
 def look_up(cluster: Cluster, kubectl: Kubectl, word: str, note: Note) -> Object:

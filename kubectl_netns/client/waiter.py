@@ -1,8 +1,10 @@
 """The agent pod's main process: it does nothing but end in time. Sent as text to `python3 -c`, arguments: nonce, seconds, idle.
 
-Every datagram on its abstract socket (no file, nothing to leave behind) is a sign of life from an agent in the same pod;
-after `idle` seconds without one it ends, and with it the pod; `seconds` is the longest that it may live in any case. The first
-sign comes only when a client has seen the pod run, so the wait for it is no longer than FIRST, also for a pod that is to be kept.
+Every datagram on its abstract socket (no file, nothing to leave behind) is a sign of life from an agent in the same pod; after
+`idle` seconds without one it ends, and with it the pod; `seconds` is the longest that it may live in any case. A datagram that is
+a number makes `idle` longer, never shorter: who is on the node's network can send one too, and nobody there shall end us.
+The first sign comes only when a client has seen the pod run, so the wait for it is no longer than FIRST, also for a pod that is
+to be kept.
 """
 
 import socket
@@ -20,7 +22,7 @@ if __name__ == "__main__":
     try:
         while time.monotonic() < end:
             signs.settimeout(min(patience, max(0.1, end - time.monotonic())))
-            signs.recv(1)
-            patience = idle
+            said = signs.recv(8)
+            patience = idle = max(idle, float(said)) if said.isdigit() else idle
     except socket.timeout:
         pass

@@ -47,7 +47,7 @@ def cleanup(
     cluster = connect(common.connection, min(common.seconds, common.request_seconds), common.seconds)
     namespace = None if everywhere else common.agent_namespace or common.namespace or cluster.home
     found = list(leftovers.find(cluster, namespace))
-    done = {one: _done(one.ended or one.mine or one.stuck or running, dry_run) for one in found}
+    done = {one: _done(one.ended or one.idle or one.stuck or running, dry_run) for one in found}
     failures: list[NetnsError] = []
     for one in [one for one, word in done.items() if word == DELETED]:
         try:

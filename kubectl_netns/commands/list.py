@@ -14,6 +14,7 @@ from .options import Common
 def list_(
     common: Common,
     console: Console,
+    words: Annotated[Optional[list[str]], typer.Argument(metavar="NODE", help="Node to look at, as with --node.")] = None,
     node: Annotated[Optional[list[str]], typer.Option("--node", metavar="NODE", help="Node to look at; may be repeated.")] = None,
     all_nodes: Annotated[bool, typer.Option("--all-nodes", help="Look at every node of the cluster.")] = False,
 ) -> ExitStatus:
@@ -46,7 +47,7 @@ def list_(
 
     shown = common.shown
     hint = "`kubectl netns --node NODE list`, or list --all-nodes; `kubectl get nodes` shows their names"
-    names = common.named(node, all_nodes, hint)
+    names = common.named([*(words or []), *(node or [])], all_nodes, hint)
     if common.local:
         report = survey.local(None, None, shown, common.seconds, console.progress)
     elif names is None and not all_nodes:

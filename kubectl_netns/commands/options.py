@@ -132,7 +132,7 @@ class Agents(Access):
 
     @property
     def kept(self) -> float:
-        return 0.0 if self.keep in ("", "0") else duration("--keep", self.keep)
+        return 0.0 if self.keep in ("", "0") else float(math.ceil(duration("--keep", self.keep)))
 
     def spec(self, default_namespace: str) -> Spec:
         from ..client.agent_pod import Spec
@@ -149,12 +149,13 @@ class Anywhere(Agents):
     ] = False
 
     def named(self, node: Optional[list[str]], all_nodes: bool, hint: str | None = None) -> list[str] | None:
-        """The nodes of --node; None where there are none. Raises UsageError for what goes not together."""
+        """The nodes of --node, `a,b` or one by one; None where there are none. Raises UsageError for what goes not together."""
         if self.local and (node or all_nodes):
             raise UsageError("--node and --all-nodes are about a cluster, --local is about this machine")
         if node and all_nodes:
             raise UsageError("--node and --all-nodes exclude each other", hint)
-        return [name.removeprefix("node/") for name in dict.fromkeys(node)] if node else None
+        names = (name.removeprefix("node/") for one in node or [] for name in one.split(","))
+        return list(dict.fromkeys(names)) or None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from .table import Option, Verb
 DEFAULT = "show"
 VERBS: tuple[Verb, ...] = (
     Verb("show", "POD...", "Show pods' network namespaces, interfaces and where each leads."),
-    Verb("list", "", "List every network namespace of a node, and whose it is."),
+    Verb("list", "NODE...", "List every network namespace of a node, and whose it is."),
     Verb("exec", "POD COMMAND...", "Run a command in a pod's network namespace."),
     Verb("find", "WHAT", "Find whose an address, a MAC, a veth, a container or a PID is."),
     Verb("link", "POD...", "Show the namespaces of pods to `ip netns` on their nodes."),

@@ -34,13 +34,13 @@ LONG = "60"
 class Client:
     """Speaks to an agent that works for `seconds`."""
 
-    def __init__(self, seconds: str, nonce: str = "") -> None:
+    def __init__(self, seconds: str, nonce: str = "", keep: int = 0) -> None:
         self.nonce = nonce or secrets.token_hex(8)
         self.agent = subprocess.Popen([sys.executable, "-c", AGENT, seconds], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.agent.stdin and self.agent.stdout
         self.writer = wire.Writer(self.agent.stdin.write)
         self.reader = wire.Reader(self.agent.stdout.read1)  # type: ignore[attr-defined]
-        self.send(wire.Kind.HELLO, f'{{"version": 1, "nonce": "{self.nonce}"}}'.encode())
+        self.send(wire.Kind.HELLO, f'{{"version": 1, "nonce": "{self.nonce}", "keep": {keep}}}'.encode())
         self.send(wire.Kind.QUESTION, wire.encode(Question()))
         assert self.reader.receive()[0] is wire.Kind.HELLO
 
@@ -88,14 +88,15 @@ def test_pings_keep_it_and_the_waiter_hears_of_each() -> None:
     assert client.agent.wait(5) == 0
 
 
-def test_the_waiter_hears_of_it_before_the_first_ping() -> None:
+@pytest.mark.parametrize(("keep", "sign"), [(0, b"+"), (3600, b"3600")])
+def test_the_waiter_hears_of_it_before_the_first_ping(keep: int, sign: bytes) -> None:
     """A waiter's patience is short until the first sign, and a survey may be over before the first ping."""
     nonce = secrets.token_hex(8)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waiter:
         waiter.bind(f"\0kubectl-netns-{nonce}")
         waiter.settimeout(5)
-        client = Client("0", nonce)
-        assert waiter.recv(9) == b"+"
+        client = Client("0", nonce, keep)
+        assert waiter.recv(9) == sign
     assert client.agent.wait(5) == 0
 
 

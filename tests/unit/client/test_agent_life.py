@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from kubectl_netns.client.agent_pod import CONTAINER, PYTHON, WAITER, AgentPod, 
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
 from kubectl_netns.errors import KubectlError, NetnsError, NodeError, RefusedError
+from tests.soon import soon
 
 NAME, NONCE = "node-debugger-a-x1y2z", "cafe" * 8
 MADE = f"echo 'Creating debugging pod {NAME} with container {CONTAINER} on node a.'"
@@ -260,57 +261,56 @@ def test_one_that_gave_no_answer_is_not_kept(make: Make) -> None:
 
 
 def test_a_kept_one_is_adopted_and_left(make: Make) -> None:
-    api = Api(listed=[pod("beef" * 8, keep="60")])
+    api = Api()
     one = make(api)
-    assert one.adopt() and one.nonce == "beef" * 8
-    assert NAME in one.exec_command("true")
+    one.adopt(pod("beef" * 8, keep="60"))
+    assert one.nonce == "beef" * 8 and NAME in one.exec_command("true")
+    one.keep()
     one.close()
     assert api.does == []
 
 
-def changed(*path: Any, to: Any) -> dict[str, Any]:
-    described = copy.deepcopy(pod())
-    place: Any = described
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = to
-    return described
-
-
-STRANGERS = {
-    "another user's": changed("metadata", "annotations", "kubectl-netns/started-by", to="eve@elsewhere"),
-    "another version's": changed("metadata", "annotations", "kubectl-netns/version", to="0.0.1"),
-    "not kept": changed("metadata", "annotations", to={"kubectl-netns/started-by": started_by(), "kubectl-netns/version": __version__}),
-    "without notes": changed("metadata", "annotations", to=None),
-    "of another image": changed("spec", "containers", 0, "image", to="evil/python:3"),
-    "another program": changed("spec", "containers", 0, "command", 3, to="import os"),
-    "not our python": changed("spec", "containers", 0, "command", 0, to="/tmp/python3"),
-    "on its way out": changed("metadata", "deletionTimestamp", to="t"),
-    "not privileged": changed("spec", "containers", 0, "securityContext", to={"privileged": False}),
-    "without a security context": changed("spec", "containers", 0, "securityContext", to=None),
-    "with processes of its own": changed("spec", "hostPID", to=False),
-    "with a network of its own": changed("spec", "hostNetwork", to=False),
-    "another container's": changed("spec", "containers", 0, "name", to="debugger"),
-}
-
-
-@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS.keys())
-def test_a_stranger_is_not_adopted(make: Make, stranger: dict[str, Any]) -> None:
-    assert make(Api(listed=[pod()])).adopt()
-    assert not make(Api(listed=[stranger])).adopt()
-
-
-def test_without_the_right_to_list_none_is_adopted(make: Make) -> None:
-    assert not make(Api(listed=[pod()], refused=("list",))).adopt()
+@pytest.mark.parametrize(("noted", "wanted", "told"), [("60", 300.0, ["300"]), ("300", 300.0, []), ("600", 300.0, []), ("long", 300.0, ["300"])])
+def test_it_says_the_longest_time_that_it_was_to_be_kept(make: Make, noted: str, wanted: float, told: list[str]) -> None:
+    api = Api()
+    one = make(api, spec=replace(SPEC, keep=wanted))
+    one.adopt(pod(keep=noted))
+    one.keep()
+    one.keep()
+    one.close()
+    assert kept_in(api) == told
 
 
 def test_one_that_is_given_up_is_not_deleted_but_the_new_one_is(make: Make) -> None:
-    api = Api([[RUNNING]], listed=[pod("beef" * 8)])
+    api = Api([[RUNNING]])
     one = make(api)
-    assert one.adopt()
+    one.adopt(pod("beef" * 8))
     one.forget()
     assert one.nonce not in (NONCE, "beef" * 8)
     one.create(quiet)
     one.wait(quiet)
     one.close()
     assert [what for what, *_ in api.does] == ["patch", "delete"]
+
+
+def test_it_says_while_it_is_in_use(make: Make) -> None:
+    api = Api()
+    one = make(api)
+    one.adopt(pod())
+    with pytest.raises(KeyboardInterrupt), one.in_use():
+        soon(lambda: api.does, 5)
+        raise KeyboardInterrupt
+    first, second = [body["metadata"]["annotations"] for *_, body in api.does]
+    (note,) = first
+    assert note.startswith("kubectl-netns/exec-") and second == {note: None}
+    assert (datetime.now(timezone.utc) - datetime.fromisoformat(first[note])).total_seconds() < 60
+    with one.in_use():
+        soon(lambda: len(api.does) == 3, 5)
+    assert note not in api.does[2][3]["metadata"]["annotations"]
+
+
+def test_where_it_may_not_say_so_it_is_used_all_the_same(make: Make) -> None:
+    one = make(Api(refused=("patch",)))
+    one.adopt(pod())
+    with one.in_use():
+        pass

@@ -55,7 +55,7 @@ def linked(alias: Alias) -> list[Link]:
 class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, nodes: Says, pods: dict[str, str], host: tuple[str, ...] = ()) -> None:
         self.nodes = {name: Fake(name, says) for name, says in nodes.items()}
-        monkeypatch.setattr(survey, "ClusterNode", lambda cluster, kubectl, facts, spec: self.nodes[facts["metadata"]["name"]])
+        monkeypatch.setattr(survey, "ClusterNode", lambda cluster, kubectl, facts, spec, kept: self.nodes[facts["metadata"]["name"]])
         api = Api({name: api_pod(name, node) for name, node in pods.items()})
         for name in host:
             api.pods_by_name[name]["spec"]["hostNetwork"] = True

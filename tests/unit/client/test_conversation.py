@@ -43,6 +43,12 @@ def test_a_good_answer() -> None:
     assert talk("hello(); answer(); writer.end()") == Answer("linux/amd64", ())
 
 
+def test_the_agent_is_told_how_long_it_stays() -> None:
+    script = BEGIN + "hello(); answer(json.loads(globals()['said'])['keep'] == 300 and 'yes' or 'no'); writer.end()"
+    script = script.replace("kind, hello = reader", "kind, said = reader")
+    assert ask([sys.executable, "-c", script], b"bundle", NONCE, lambda: None, Question(), 20.0, 300.0).platform == "yes"
+
+
 def test_what_a_shell_says_first_is_skipped() -> None:
     assert talk("write(b'motd: welcome\\n'); hello(); answer(); writer.end()").platform == "linux/amd64"
 

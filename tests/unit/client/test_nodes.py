@@ -6,6 +6,8 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +16,7 @@ import pytest
 from kubectl_netns.client import bundle, nodes
 from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
+from kubectl_netns.client.kept import Kept
 from kubectl_netns.client.kubectl import Connection, Kubectl
 from kubectl_netns.client.streams import Streams
 from kubectl_netns.errors import NetnsError, NodeError, ProtocolError, RefusedError
@@ -49,9 +52,15 @@ class Actor:
     def left(self) -> float:
         return self.seconds
 
-    def adopt(self) -> bool:
-        self.did.append("adopt")
-        return self.kept
+    def on(self, node: str) -> object:
+        """In the place of Kept."""
+        return {} if self.kept and node == "a" else None
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        self.did.append("use")
+        yield
+        self.did.append("end")
 
     def exec_command(self, *words: str) -> list[str]:
         self.said.append(words)
@@ -75,7 +84,7 @@ FACTS = {"metadata": {"name": "a"}, "status": {"nodeInfo": {"containerRuntimeVer
 
 
 def ask(actor: Actor, timeout: float = 10.0, keep: float = 0.0) -> Answer:
-    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), FACTS, Spec("image", "ns", timeout, keep))
+    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), FACTS, Spec("image", "ns", timeout, keep), cast(Kept, actor))
     vars(node)["_pod"], actor.seconds = actor, timeout
     return node.ask(Question(), lambda text: None)
 
@@ -88,12 +97,12 @@ def small_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_agent_is_made_asked_and_perhaps_kept() -> None:
     actor = Actor(GOOD)
     assert ask(actor) == Answer("linux/amd64", ())
-    assert actor.did == ["adopt", "create", "keep"]
+    assert actor.did == ["create", "keep"]
 
 
 def test_what_it_does_is_said_in_words_of_its_own() -> None:
     said: list[str] = []
-    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), FACTS, Spec("image", "ns", 10.0))
+    node = nodes.ClusterNode(cast(Cluster, None), Kubectl("k", Connection()), FACTS, Spec("image", "ns", 10.0), cast(Kept, Actor()))
     vars(node)["_pod"] = Actor(GOOD)
     with pytest.raises(ProtocolError):  # an answer, where a command should start
         node.execute(Execution(Pod("", "web", None), ("true",), "auto", False, None), Streams(None, 1, 2, False, print, lambda: None), said.append)

@@ -74,7 +74,7 @@ NOTHING = Answer("linux/amd64", ())
 class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pods: list[dict[str, Any]], **says: Answer | BaseException) -> None:
         self.nodes = {name: Fake(name, says.get(name, NOTHING)) for name in ("a", "b", "c")}
-        monkeypatch.setattr(survey, "ClusterNode", lambda cluster, kubectl, facts, spec: self.nodes[facts["metadata"]["name"]])
+        monkeypatch.setattr(survey, "ClusterNode", lambda cluster, kubectl, facts, spec, kept: self.nodes[facts["metadata"]["name"]])
         self.api = Api(pods)
         self.said: list[str] = []
         self.reach = survey.Reach(cast(Cluster, self.api), Kubectl("kubectl", Connection()), Spec("image", "ns", 5.0), self.said.append)

@@ -13,7 +13,7 @@ from kubectl_netns.client import survey
 from kubectl_netns.client.agent_pod import Spec
 from kubectl_netns.client.cluster import Cluster
 from kubectl_netns.client.kubectl import Connection, Kubectl
-from kubectl_netns.errors import Interrupted, NetnsError, NodeError, NoNamespaceError, NotFoundError, RefusedError
+from kubectl_netns.errors import ExitStatus, Interrupted, NetnsError, NodeError, NoNamespaceError, NotFoundError, RefusedError
 from kubectl_netns.model import Pod, Warning
 from kubectl_netns.questions import Answer, Question
 from tests.unit.facts import CONTAINERD, DOCKER, HOST
@@ -84,7 +84,7 @@ def item(name: str, template: Any = CONTAINERD) -> Any:
 class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, nodes: dict[str, Answer | BaseException], pods: dict[str, str]) -> None:
         self.nodes = {name: Fake(name, says) for name, says in nodes.items()}
-        monkeypatch.setattr(survey, "ClusterNode", lambda cluster, kubectl, facts, spec: self.nodes[facts["metadata"]["name"]])
+        monkeypatch.setattr(survey, "ClusterNode", lambda cluster, kubectl, facts, spec, kept: self.nodes[facts["metadata"]["name"]])
         api = Api({name: api_pod(name, node) for name, node in pods.items()})
         self.reach = survey.Reach(cast(Cluster, api), Kubectl("kubectl", Connection()), Spec("image", "ns", 5.0), lambda text: None)
 
@@ -190,6 +190,27 @@ def test_a_node_that_cannot_be_asked_gets_no_agent(monkeypatch: pytest.MonkeyPat
     report = survey.nodes(stage.reach, [name, "a"])
     assert len(report.errors) == 1 and len(report.items) == 1 and said in report.errors[0].message
     assert stage.nodes[name].asked == [] and stage.nodes[name].closed == 0
+
+
+@pytest.mark.parametrize(("word", "hint"), [
+    ("nod-a", "did you mean node-ab?"), ("node-a", "did you mean node-a.example?"), ("xyz", "`kubectl get nodes` shows their names"),
+    ("forbidden", "`kubectl get nodes` shows their names"),
+])  # fmt: skip
+def test_a_node_that_is_called_nearly_so_is_offered(monkeypatch: pytest.MonkeyPatch, word: str, hint: str) -> None:
+    stage = Stage(monkeypatch, {}, {})
+
+    def no(name: str) -> Any:
+        raise NotFoundError(f'no node "{name}"')
+
+    def nodes() -> Iterator[dict[str, Any]]:
+        if word == "forbidden":
+            raise RefusedError("you may not list nodes")
+        yield from ({"metadata": {"name": name}} for name in ("node-a.example", "node-ab", "gpu-1"))
+
+    monkeypatch.setattr(stage.reach.cluster, "node", no)
+    monkeypatch.setattr(stage.reach.cluster, "nodes", nodes)
+    (error,) = survey.nodes(stage.reach, [word]).errors
+    assert (error.message, error.hint, error.status) == (f'no node "{word}"', hint, ExitStatus.NOT_FOUND)
 
 
 @pytest.mark.parametrize(("ips", "codes"), [

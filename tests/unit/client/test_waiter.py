@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from kubectl_netns.client import waiter
 
 TEXT = Path(waiter.__file__).read_text()
@@ -27,9 +29,9 @@ def seconds(process: subprocess.Popen[bytes]) -> float:
     return time.monotonic() - begun
 
 
-def speak(nonce: str) -> None:
+def speak(nonce: str, word: bytes = b"+") -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as voice:
-        voice.sendto(b"+", f"\0kubectl-netns-{nonce}")
+        voice.sendto(word, f"\0kubectl-netns-{nonce}")
 
 
 def test_it_ends_when_nobody_speaks() -> None:
@@ -61,3 +63,18 @@ def test_it_ends_at_its_time_in_any_case() -> None:
     speak(nonce)
     assert seconds(process) < 5
 
+
+def test_its_patience_can_be_made_longer() -> None:
+    process, nonce = start(1, 60)
+    time.sleep(0.5)
+    for word in (b"4", b"+"):  # the first counts also for the signs after it
+        speak(nonce, word)
+    assert 2.5 < seconds(process) < 8
+
+
+@pytest.mark.parametrize("word", [b"0", b"1", b"-5", b"nan", b"1e9", b"", b"\xff" * 40])
+def test_nobody_can_make_it_shorter(word: bytes) -> None:
+    process, nonce = start(3, 60)
+    time.sleep(0.5)
+    speak(nonce, word)
+    assert 2 < seconds(process) < 8

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubectl_netns.client import kubeconfig
-from kubectl_netns.client.agent_pod import KEEP, PYTHON, STARTED_BY, WAITER, started_by
+from kubectl_netns.client.agent_pod import IN_USE, KEEP, PYTHON, STARTED_BY, WAITER, started_by
 from kubectl_netns.commands import cleanup as verb
 from kubectl_netns.commands.console import Console
 from kubectl_netns.commands.options import Agents
@@ -26,6 +26,7 @@ def pod(name: str, phase: str, notes: dict[str, str] | None = None, container: s
 PODS = [
     pod("ended", "Succeeded"), pod("failed", "Failed"), pod("running", "Running"), pod("starting", "Pending"), pod("stuck", "Pending", created="2020-01-01T00:00:00Z"),
     pod("kept", "Running", {KEEP: "300", STARTED_BY: started_by()}), pod("hers", "Running", {KEEP: "300", STARTED_BY: "eve@\x1b[31m"}),
+    pod("used", "Running", {KEEP: "300", STARTED_BY: started_by(), f"{IN_USE}cafe": "2999-01-01T00:00:00Z"}),
     pod("foreign", "Succeeded", container="debugger"),
 ]  # fmt: skip
 
@@ -54,7 +55,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
 
 @pytest.mark.parametrize(("options", "deleted"), [
     ({}, ["ended", "failed", "stuck", "kept"]),
-    ({"running": True}, ["ended", "failed", "running", "starting", "stuck", "kept", "hers"]),
+    ({"running": True}, ["ended", "failed", "running", "starting", "stuck", "kept", "hers", "used"]),
     ({"dry_run": True}, []),
     ({"dry_run": True, "running": True}, []),
 ])  # fmt: skip
@@ -63,11 +64,11 @@ def test_what_is_deleted(api: Api, options: dict[str, bool], deleted: list[str])
     assert verb.cleanup(Agents(), Console(out, io.StringIO()), **options) == 0
     assert api.deleted == [("ns", name, f"uid-{name}") for name in deleted]
     lines = out.getvalue().splitlines()[1:]
-    assert len(lines) == 7 and "foreign" not in out.getvalue() and "\x1b" not in out.getvalue()
+    assert len(lines) == 8 and "foreign" not in out.getvalue() and "\x1b" not in out.getvalue()
     words = {line.split()[1].removeprefix("node-debugger-"): line for line in lines}
     assert {name for name, line in words.items() if line.endswith("  deleted")} == set(deleted)
     assert all("would be deleted" in words[name] for name in ("ended", "kept") if options.get("dry_run"))
-    assert ("left alone" in words["hers"]) is not options.get("running", False)
+    assert [("left alone" in words[name]) is not options.get("running", False) for name in ("hers", "used")] == [True, True]
 
 
 @pytest.mark.parametrize(("options", "agents", "looked"), [

@@ -35,3 +35,10 @@ def test_a_request_may_take_what_kubectl_allows(text: str | None, seconds: float
 def test_the_agent_lives_where_the_context_does() -> None:
     assert Common().spec("team").namespace == "team"
     assert Common(agent_namespace="privileged", namespace="shop").spec("team").namespace == "privileged"
+
+
+@pytest.mark.parametrize(("given", "names"), [
+    (None, None), ([], None), (["a", "node/b"], ["a", "b"]), (["a,b", "c"], ["a", "b", "c"]), (["a", "node/a,a"], ["a"]), ([""], [""]),
+])  # fmt: skip
+def test_nodes_one_by_one_or_with_commas(given: list[str] | None, names: list[str] | None) -> None:
+    assert Common().named(given, False) == names

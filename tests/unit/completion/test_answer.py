@@ -44,8 +44,9 @@ QUESTIONS = [
     ("--kubeconfig f -n ", ("get", "--kubeconfig=f", LIMIT, "--namespace", "")),
     ("web-1 --context ", ("get", LIMIT, "--context", "")),
     ("--user=a", ("get", LIMIT, "--user", "a")),
+    ("list ", ("get", "nodes", LIMIT, "")),
     ("list --cluster a", ("get", LIMIT, "--cluster", "a")),
-    ("-o ", ()), ("--show r", ()), ("--local we", ()), ("list ", ()), ("--image p", ()), ("completion --to ", ()), ("-", ()), ("-l a", ()),
+    ("-o ", ()), ("--show r", ()), ("--local we", ()), ("cleanup ", ()), ("--image p", ()), ("completion --to ", ()), ("-", ()), ("-l a", ()),
 ]  # fmt: skip
 
 
