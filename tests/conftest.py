@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from tests.cluster.kube import cluster as kube
 from tests.cluster.kube.places import Trouble, Unavailable
 
 CURRENT = os.environ.get("CLUSTER") == "current"
+for ignored in (signal.SIGHUP, signal.SIGINT):  # by `nohup make test`, or `make test &`: what the tests start would ignore them too
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 
 def unavailable(reason: str) -> NoReturn:
