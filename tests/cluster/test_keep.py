@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -84,9 +87,37 @@ def test_one_whose_process_is_stopped_is_sent_the_agent_anew(environment: dict[s
     assert waiting(environment, name) == [pid]
 
 
-def test_it_ends_when_its_time_is_up(environment: dict[str, str], pod: str) -> None:
+def test_it_ends_when_its_time_is_up_and_the_next_command_removes_it(environment: dict[str, str], pod: str) -> None:
     ask(environment, pod, "--keep", "3s")
     soon(lambda: not agents(environment), 30)
+    assert pods.agents(environment) != []  # still listed, as completed
+    ask(environment, pod)
+    assert pods.agents(environment) == []
+
+
+def test_a_longer_time_prolongs_it(environment: dict[str, str], pod: str) -> None:
+    ask(environment, pod, "--keep", "8s")
+    (kept,) = agents(environment)
+    ask(environment, pod, "--keep", "5m")
+    ask(environment, pod, "--keep", "1s")
+    time.sleep(15)
+    (now,) = agents(environment)
+    assert (now["metadata"]["uid"], now["metadata"]["annotations"]["kubectl-netns/keep"]) == (kept["metadata"]["uid"], "300")
+
+
+def test_cleanup_leaves_it_alone_while_a_command_runs_in_it(environment: dict[str, str], pod: str) -> None:
+    ask(environment, pod, "--keep", "5m")
+    command = [sys.executable, "-m", "kubectl_netns", "exec", "-i", "-n", NAMESPACE, pod, "--", "cat"]
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environment})
+    assert running.stdin and running.stdout
+    running.stdin.write(b"ready\n")
+    running.stdin.flush()
+    assert running.stdout.readline() == b"ready\n"
+    soon(lambda: any(one["metadata"]["annotations"].keys() - {"kubectl-netns/keep", "kubectl-netns/version", "kubectl-netns/started-by"}
+                     for one in agents(environment)), 10)  # fmt: skip
+    assert "left alone: it may be in use" in netns("cleanup", environment=environment).out
+    assert running.communicate(b"still here\n", timeout=60) == (b"still here\n", None) and running.returncode == 0
+    assert "deleted" in netns("cleanup", environment=environment).out and pods.agents(environment) == []
 
 
 @pytest.mark.parametrize("change", [{"kubectl-netns/version": "0.0.1"}, {"kubectl-netns/started-by": "somebody@else"}])
