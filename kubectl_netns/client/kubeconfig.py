@@ -1,7 +1,8 @@
 """Read the kubeconfig as kubectl does, and open the way to its API server. The only user of `kubernetes`.
 
-The package knows certificates, tokens and credential plug-ins; what it lacks is done here: kubectl's own flags, its choice of the
-current context (of several files the first that names one; the package takes the last), impersonation; in `proxies.py`, proxies.
+The package knows certificates, tokens, credential plug-ins and a pod's service account; what it lacks is done here: kubectl's own
+flags, its choice of the current context (of several files the first that names one; the package takes the last), files that are
+empty, impersonation; in `proxies.py`, proxies. What is chosen must be what the kubectl that we call chooses.
 Traps: what a credential plug-in fails of the package only logs, and goes on as nobody; and each time that it gives the token it
 writes the kubeconfig's server and certificates again.
 """
@@ -10,7 +11,10 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..errors import ClusterError
 from . import lean, proxies
@@ -20,6 +24,7 @@ from .kubectl import Connection
 
 DEFAULT = "~/.kube/config"
 PATIENCE = 60.0
+TOKEN = "!#$&'*+-.^_`|~"  # in a header's name, besides letters and digits (RFC 9110); client-go escapes the rest, and %
 CONNECTIONS = 64  # kept open: two for each node that is asked at the same time
 
 
@@ -52,26 +57,15 @@ def _open(connection: Connection, timeout: float) -> Cluster:
     import yaml
     from kubernetes.client.configuration import Configuration
     from kubernetes.client.rest import RESTClientObject
-    from kubernetes.config import ConfigException, kube_config
+    from kubernetes.config import ConfigException
 
-    package: Any = kube_config
     configuration: Any = Configuration()
     if connection.kubeconfig and not os.path.exists(connection.kubeconfig):
         raise ClusterError(f'no usable kubeconfig: there is no file "{connection.kubeconfig}"', "--kubeconfig names it")
     complaints = _Complaints()
     logging.getLogger().addHandler(complaints)
     try:
-        merger = package.KubeConfigMerger(connection.kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT)
-        merged = merger.config.value if merger.config else {}
-        context = _context(connection, merged, list(merger.config_files.values()))
-        if connection.server and not context:
-            configuration.host = connection.server
-            user: dict[str, Any] = {}
-            cluster: dict[str, Any] = {}
-        else:
-            package.KubeConfigLoader(config_dict=merger.config, active_context=context["name"]).load_and_set(configuration)
-            user = _named(merged, "users", context["context"].get("user")).get("user") or {}
-            cluster = _named(merged, "clusters", context["context"].get("cluster")).get("cluster") or {}
+        choice = _choose(connection, configuration)
     except ConfigException as error:
         hint = "name one with --kubeconfig or KUBECONFIG; `kubectl config get-contexts` lists the contexts of the current one"
         raise ClusterError(f"no usable kubeconfig: {error}", hint) from error
@@ -95,25 +89,76 @@ def _open(connection: Connection, timeout: float) -> Cluster:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # as asked for
     configuration.proxy = None  # the package's choice: the next lines' counts
     http = RESTClientObject(configuration).pool_manager
-    proxy = proxies.proxy_for(configuration.host, cluster)
+    proxy = proxies.proxy_for(configuration.host, choice.cluster)
     if proxy:
         http = proxies.through(proxy, http)
-    home = context.get("context", {}).get("namespace") or "default"
     if configuration.host.startswith("http://"):
         headers = []  # kubectl too keeps its credentials to itself without TLS
-    headers += _impersonation(connection, user)
+    headers += _impersonation(connection, choice.user)
     way = proxies.shown(proxy) if proxy else ""
-    return Cluster(http, configuration.host.rstrip("/"), headers, connection.namespace or home, home, timeout, way)
+    namespace = connection.namespace or choice.namespace
+    sent = [(name, _sendable(name, value)) for name, value in headers]
+    return Cluster(http, configuration.host.rstrip("/"), sent, namespace, choice.namespace, timeout, way)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What the package does not heed of a kubeconfig's cluster and user; the namespace to work in without -n."""
+
+    namespace: str = "default"
+    cluster: dict[str, Any] = field(default_factory=dict)
+    user: dict[str, Any] = field(default_factory=dict)
+
+
+def _choose(connection: Connection, configuration: Any) -> _Choice:
+    """Fill in the server and its credentials: of the kubeconfig's context, of --server alone, of the pod that we run in."""
+    from kubernetes.config import kube_config
+
+    package: Any = kube_config
+
+    class Merger(package.KubeConfigMerger):  # type: ignore[misc]
+        def load_config(self, path: str) -> None:
+            if any(line.strip() and not line.startswith("#") for line in Path(path).read_text().splitlines()):
+                super().load_config(path)
+
+    merger = Merger(connection.kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT)
+    merged = merger.config.value if merger.config else {}
+    context = _context(connection, merged, list(merger.config_files.values()))
+    if context:
+        package.KubeConfigLoader(config_dict=merger.config, active_context=context["name"]).load_and_set(configuration)
+        chosen = context["context"]
+        cluster, user = ((_named(merged, f"{kind}s", chosen.get(kind)).get(kind) or {}) for kind in ("cluster", "user"))
+        return _Choice(chosen.get("namespace") or "default", cluster, user)
+    if connection.server:
+        configuration.host = connection.server
+        return _Choice()
+    return _Choice(_service_account(connection, configuration))
+
+
+def _service_account(connection: Connection, configuration: Any) -> str:
+    """Go on as the pod that we run in, as kubectl does where no file names a context; its namespace.
+
+    kubectl 1.32 does not where it is told to be somebody else: it then tries localhost:8080, or refuses.
+    """
+    from kubernetes.config import incluster_config as pod
+
+    variables = (pod.SERVICE_HOST_ENV_NAME, pod.SERVICE_PORT_ENV_NAME)
+    if not all(map(os.environ.get, variables)) or not os.path.isfile(pod.SERVICE_TOKEN_FILENAME):
+        hint = "name one with --kubeconfig, KUBECONFIG or --context; `kubectl config get-contexts` lists them"
+        raise ClusterError("no usable kubeconfig: there is none, or it has no current context", hint)
+    if any((connection.cluster, connection.user, connection.as_user, connection.as_uid, *connection.as_groups)):
+        hint = "with a kubeconfig, `current-context` in it, both work"
+        raise ClusterError("the service account of this pod can neither impersonate others nor choose --user or --cluster", hint)
+    pod.load_incluster_config(configuration)
+    file = Path(pod.SERVICE_TOKEN_FILENAME).with_name("namespace")
+    return os.environ.get("POD_NAMESPACE") or (file.read_text().strip() if file.is_file() else "") or "default"
 
 
 def _context(connection: Connection, merged: Any, files: list[Any]) -> dict[str, Any]:
-    """The context in use, with --cluster and --user put into it; {} where there is none and --server alone says where to go."""
+    """The context in use, with --cluster and --user put into it; {} where none is named."""
     name = connection.context or next((file["current-context"] for file in files if file.get("current-context")), None)
     if not name:
-        if connection.server:
-            return {}
-        hint = "name one with --kubeconfig, KUBECONFIG or --context; `kubectl config get-contexts` lists them"
-        raise ClusterError("no usable kubeconfig: there is none, or it has no current context", hint)
+        return {}
     context = _named(merged, "contexts", name)
     if not context:
         known = ", ".join(str(one["name"]) for one in merged.get("contexts") or [])
@@ -159,4 +204,12 @@ def _impersonation(connection: Connection, user: dict[str, Any]) -> list[tuple[s
     headers = [("Impersonate-User", str(name))] if name else []
     headers += [("Impersonate-Group", str(group)) for group in groups]
     headers += [("Impersonate-Uid", str(uid))] if uid else []
-    return headers + [(f"Impersonate-Extra-{key}", str(value)) for key, values in extra.items() for value in values]
+    extras = [(quote(str(key), safe=TOKEN), values) for key, values in extra.items()]
+    return headers + [(f"Impersonate-Extra-{key}", str(value)) for key, values in extras for value in values]
+
+
+def _sendable(name: str, value: str) -> str:
+    """As the bytes that kubectl sends, UTF-8, for a library that writes Latin-1. Raises ClusterError of what Go does not send."""
+    if any(character < " " or character == "\x7f" for character in value.replace("\t", " ")):
+        raise ClusterError(f"no usable kubeconfig: a line break or control character is in what is to be sent as {name}")
+    return value.encode(errors="surrogateescape").decode("latin-1")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from kubectl_netns.errors import ExitStatus
 from tests import oracle
@@ -151,6 +154,32 @@ def test_a_host_network_pod_is_answered_with_the_nodes_namespace(
     assert answer.json["sandbox"]["state"] == "ready"
     assert "the node's own network" in run(name, "-n", NAMESPACE).out
     workloads.delete(name)
+
+
+IN_A_POD = """
+mount -t tmpfs tmpfs /run
+mkdir -p /run/secrets/kubernetes.io
+cp -r {account} /run/secrets/kubernetes.io/serviceaccount
+exec "$@"
+"""
+
+
+def test_in_a_pod_the_service_account_serves(testbed: Cluster, workloads: Workloads, run: Run, tmp_path: Path) -> None:
+    """A mount namespace with what a pod finds in it, and the README's role: kubectl and we take it, and kubectl's `debug` and `exec` do."""
+    config = yaml.safe_load(testbed.operator_kubeconfig.read_text())
+    server = config["clusters"][0]["cluster"]
+    host, port = server["server"].removeprefix("https://").split(":")
+    (tmp_path / "token").write_text(config["users"][0]["user"]["token"])
+    (tmp_path / "ca.crt").write_bytes(base64.b64decode(server["certificate-authority-data"]))
+    (tmp_path / "namespace").write_text("default")
+    prefix = ("unshare", "--mount", "sh", "-ec", IN_A_POD.format(account=tmp_path), "sh")
+    settings = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port, "KUBECONFIG": "", "HOME": str(tmp_path)}
+    name = next(iter(workloads.names.values()))
+    answer = run(name, "-n", NAMESPACE, "-o", "json", prefix=prefix, environment=settings)
+    assert (answer.status, answer.err) == (0, "")
+    assert answer.json["pod"]["name"] == name
+    refused = run(name, "--as", "nobody", prefix=prefix, environment=settings)
+    assert refused.status == ExitStatus.FAILURE and "service account of this pod" in refused.err
 
 
 @on_both

@@ -59,6 +59,17 @@ def test_of_several_files_the_first_that_names_a_context_counts(files: str) -> N
         assert json.loads(shown.stdout)["clusters"][0]["cluster"]["server"] == host(cluster)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n"])
+def test_files_that_say_nothing_are_passed_over(files: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "first").write_text(text)
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'first'}:{files}")
+    assert host(kubeconfig.connect(Connection(), 5)) == "https://b.example:6443"
+    shown = subprocess.run(["kubectl", "config", "current-context"], capture_output=True, text=True, check=True)
+    assert shown.stdout == "b\n"
+    with pytest.raises(ClusterError, match="there is none, or it has no current context"):
+        kubeconfig.connect(Connection(kubeconfig=str(tmp_path / "first")), 5)
+
+
 @pytest.mark.parametrize(("connection", "server", "token"), [
     (Connection(context="a"), "a", "token-a"),
     (Connection(context="a", cluster="c"), "c", "token-a"),
@@ -132,12 +143,68 @@ def test_what_is_not_in_the_file(files: str, connection: Connection, said: str) 
     assert said in caught.value.message and "b" in (caught.value.hint or "")
 
 
-ACTOR = {"token": "t", "as": "jane", "as-groups": ["dev", "ops"], "as-uid": "7", "as-user-extra": {"reason": ["why", "so"]}}
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pod's service account, at another place; no kubeconfig."""
+    (tmp_path / "token").write_text("its-token")
+    (tmp_path / "namespace").write_text("tools")
+    shutil.copy(certifi.where(), tmp_path / "ca.crt")
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    for name, value in {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443", "KUBECONFIG": "/none"}.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("connection", "token", "namespace"), [
+    (Connection(), "its-token", "tools"), (Connection(token="mine", namespace="n"), "mine", "n"),
+])  # fmt: skip
+def test_in_a_pod_its_service_account_serves(inside: Path, connection: Connection, token: str, namespace: str) -> None:
+    cluster = kubeconfig.connect(connection, 5)
+    assert (host(cluster), cluster.namespace, cluster.home) == ("https://[fd00::1]:443", namespace, "tools")
+    assert [value.split()[-1] for _, value in headers(cluster)] == [token]
+    assert vars(cluster)["_http"].connection_pool_kw["ca_certs"] == str(inside / "ca.crt")
+
+
+def test_in_a_pod_whatever_names_a_server_goes_first(inside: Path, files: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host(kubeconfig.connect(Connection(), 5)) == "https://b.example:6443"
+    monkeypatch.setenv("KUBECONFIG", "/none")
+    assert headers(kubeconfig.connect(Connection(server="https://x"), 5)) == []
+
+
+@pytest.mark.parametrize("connection", [Connection(as_user="u"), Connection(as_groups=("g",)), Connection(cluster="c"), Connection(user="u")])
+def test_in_a_pod_nobody_is_impersonated(inside: Path, connection: Connection) -> None:
+    with pytest.raises(ClusterError, match="service account"):
+        kubeconfig.connect(connection, 5)
+
+
+@pytest.mark.parametrize("missing", ["token", "ca.crt"])
+def test_what_looks_like_a_pod_but_is_none(inside: Path, missing: str) -> None:
+    (inside / missing).unlink()
+    with pytest.raises(ClusterError, match="no usable kubeconfig"):
+        kubeconfig.connect(Connection(), 5)
+
+
+@pytest.mark.parametrize(("connection", "expected"), [
+    (Connection(as_user="jürgen €"), "jürgen €".encode()), (Connection(as_user="\udcff"), b"\xff"),
+])  # fmt: skip
+def test_names_are_sent_as_kubectl_sends_them(files: str, connection: Connection, expected: bytes) -> None:
+    assert dict(headers(kubeconfig.connect(connection, 5)))["Impersonate-User"].encode("latin-1") == expected
+
+
+@pytest.mark.parametrize("connection", [Connection(token="a\nb"), Connection(token="t\n"), Connection(as_user="a\x00"), Connection(as_groups=("\r",))])
+def test_what_no_header_may_have_is_refused(files: str, connection: Connection) -> None:
+    with pytest.raises(ClusterError, match="line break or control character"):
+        kubeconfig.connect(connection, 5)
+
+
+ACTOR = {"token": "t", "as": "jane", "as-groups": ["dev", "ops"], "as-uid": "7", "as-user-extra": {"reason": ["why", "so"], "acme.io/id%": [1]}}
 
 
 @pytest.mark.parametrize(("connection", "expected"), [
     (Connection(), [("Impersonate-User", "jane"), ("Impersonate-Group", "dev"), ("Impersonate-Group", "ops"), ("Impersonate-Uid", "7"),
-                    ("Impersonate-Extra-reason", "why"), ("Impersonate-Extra-reason", "so")]),
+                    ("Impersonate-Extra-reason", "why"), ("Impersonate-Extra-reason", "so"),
+                    ("Impersonate-Extra-acme.io%2Fid%25", "1")]),
     (Connection(as_user="bob"), [("Impersonate-User", "bob")]),
     (Connection(as_user="bob", as_groups=("x", "y"), as_uid="9"),
      [("Impersonate-User", "bob"), ("Impersonate-Group", "x"), ("Impersonate-Group", "y"), ("Impersonate-Uid", "9")]),
