@@ -103,3 +103,16 @@ def run(environment: dict[str, str]) -> Iterator[Run]:
 
     yield go
     assert [name for name in pods.agents(environment) if name not in before] == [], "an agent pod was left behind"
+
+
+@pytest.fixture(scope="module")
+def warm(environment: dict[str, str]) -> Iterator[Run]:
+    """The same with agents that are kept, three times as fast: for modules that ask what is answered, not how an agent lives."""
+    before = pods.agents(environment)
+
+    def go(*words: str, **options: Any) -> Outcome:
+        return netns(*words, environment={**environment, "KUBECTL_NETNS_KEEP": "5m", **options.pop("environment", {})}, **options)
+
+    yield go
+    netns("cleanup", environment=environment)
+    assert set(pods.agents(environment)) <= set(before), "an agent pod was left behind"

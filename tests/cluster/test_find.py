@@ -26,6 +26,11 @@ from tests.soon import soon
 on_both = pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 
 
+@pytest.fixture
+def run(warm: Run) -> Run:
+    return warm
+
+
 @dataclass(frozen=True)
 class Facts:
     """What others say of a node's pod. `veth` is `ip -j link`'s of its end on the node, `inside` of its own eth0."""

@@ -24,6 +24,11 @@ from tests.conftest import Run
 on_both = pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 
 
+@pytest.fixture
+def run(warm: Run) -> Run:
+    return warm
+
+
 def answer(run: Run, name: str, status: int = 0) -> Any:
     said = run(name, "-n", NAMESPACE, "-o", "json")
     assert said.status == status, said.err
@@ -149,10 +154,10 @@ def test_runtime_socket_is_foreign(testbed: Cluster, workloads: Workloads, run: 
 
 @contextmanager
 def more_links(node: Node, path: str, count: int) -> Iterator[None]:
-    lines = "".join(f"link add more{n} type veth peer name other{n}\n" for n in range(count))
+    lines = "".join(f"link add more{n} group 77 type veth peer name other{n}\n" for n in range(count))
     node.run(["nsenter", f"--net={path}", "ip", "-batch", "-"], input=lines, check=True)
     yield
-    node.run(["nsenter", f"--net={path}", "ip", "-batch", "-"], input="".join(f"link del more{n}\n" for n in range(count)), check=True)
+    node.run(["nsenter", f"--net={path}", "ip", "link", "del", "group", "77"], check=True)
 
 
 @on_both

@@ -22,6 +22,11 @@ on_both = pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 SCHEMA = json.loads(schema.FILE.read_text())
 
 
+@pytest.fixture
+def run(warm: Run) -> Run:
+    return warm
+
+
 @pytest.fixture(autouse=True)
 def tidy(testbed: Cluster) -> Iterator[None]:
     """Whatever a test has left in a node's /run/netns beside the runtime's own files goes."""

@@ -50,23 +50,6 @@ def test_interrupted_while_the_pod_starts(workloads: Workloads) -> None:
     assert pods.agents(workloads.environment) == []
 
 
-def test_killed_clients_agent_ends_by_itself(workloads: Workloads) -> None:
-    process = start(workloads)
-    name = until_an_agent(workloads)
-    process.kill()
-    process.wait()
-    begun = time.monotonic()
-    node = None
-    while time.monotonic() - begun < 60:
-        (pod,) = (one for one in pods.get(workloads.environment, "pods", "-A")["items"] if one["metadata"]["name"] == name)
-        node = pod["spec"]["nodeName"]
-        if pod["status"].get("phase") == "Succeeded":
-            break
-        time.sleep(1)
-    pods.kubectl(workloads.environment, "delete", "pod", "-n", pod["metadata"]["namespace"], name, "--wait=false")
-    assert pod["status"]["phase"] == "Succeeded", f"after 60 s the agent on {node} still runs: {pod['status']}"
-
-
 def agent_pod(workloads: Workloads, name: str) -> Any:
     (pod,) = (one for one in pods.get(workloads.environment, "pods", "-A")["items"] if one["metadata"]["name"] == name)
     return pod
@@ -86,7 +69,9 @@ def test_the_agent_is_a_good_guest(workloads: Workloads) -> None:
     assert "@" in pod["metadata"]["annotations"]["kubectl-netns/started-by"]
 
 
-def test_cleanup_removes_what_a_killed_client_left_and_nothing_else(workloads: Workloads, environment: dict[str, str]) -> None:
+def test_a_killed_clients_agent_ends_by_itself_and_cleanup_removes_it_and_nothing_else(
+    workloads: Workloads, environment: dict[str, str]
+) -> None:
     process = start(workloads)
     name = until_an_agent(workloads)
     process.kill()
