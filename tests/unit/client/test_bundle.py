@@ -6,10 +6,12 @@ import importlib.util
 import io
 import json
 import marshal
+import os
 import py_compile
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,12 +111,17 @@ def test_bytecode_is_that_of_the_source_that_travels(tmp_path: Path) -> None:
     assert marshal.loads(bundle._code(file, file.read_bytes())).co_consts[0] == 22
 
 
-def test_a_python_that_is_too_old_says_so() -> None:
+def test_a_python_that_is_too_old_takes_the_bundle_and_says_so() -> None:
+    """`kubectl exec` does not end before somebody has taken it."""
     script = (Path(bundle.__file__).with_name("boot.py")).read_text()
     program = "import sys; sys.version_info = (3, 9, 2); exec(compile(sys.argv.pop(1), 'boot', 'exec'), {'__name__': '__main__'})"
-    done = subprocess.run([sys.executable, "-c", program, script, "10"], input=b"", capture_output=True, text=False)
+    with tempfile.TemporaryFile() as sent:
+        sent.write(b"x" * 10 + b"what comes after it")
+        sent.seek(0)
+        done = subprocess.run([sys.executable, "-c", program, script, "10"], stdin=sent, capture_output=True, text=True)
+        assert os.lseek(sent.fileno(), 0, os.SEEK_CUR) == 10
     assert done.returncode == 1
-    assert done.stderr.decode().startswith("kubectl-netns: the image has Python 3.9, the agent needs 3.10 or newer")
+    assert done.stderr.startswith("kubectl-netns: the image has Python 3.9, the agent needs 3.10 or newer")
 
 
 def test_a_bundle_that_is_cut_short_says_so() -> None:
